@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LazyCommand(NamedTuple):
-    """Where a command is, "module:name", and the line that the list of commands shows."""
+    """The place of a command, "module:name", and its line in the list of commands."""
 
     place: str
     help: str
@@ -38,12 +38,12 @@ class LazyGroup(click.Group):
         self._lazy = lazy_commands
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what stands before the command. `-host` is not `-h`, and `-p 22` belongs to a command."""
+        """Parse the options before the command. `-host` is not `-h`, and `-p 22` belongs to a command."""
         first = args[0].partition("=")[0] if args and not ctx.resilient_parsing else ""
         ours = {*ctx.help_option_names, *(name for param in self.get_params(ctx) for name in param.opts)}
         if first.startswith("-") and first != "-" and first not in ours:
             raise click.UsageError(
-                f"`{first}` stands where a command belongs, as in `sshprobe scan HOST`: see `sshprobe --help`"
+                f"`{first}` is in the place of a command, as in `sshprobe scan HOST`: see `sshprobe --help`"
             )
         return super().parse_args(ctx, args)
 
@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the commands that a word may become, and options."""
+        """Return the commands and options that an incomplete word may become."""
         from click.shell_completion import CompletionItem
 
         found = [CompletionItem(name, help=lazy.help) for name, lazy in self._lazy.items()]
@@ -86,7 +86,7 @@ class LazyGroup(click.Group):
         if ctx.resilient_parsing:  # shell completion: an incomplete line is not an error
             return super().resolve_command(ctx, args)
         if args and not args[0].startswith("-") and args[0] not in self._lazy:
-            import difflib  # for a mistake alone
+            import difflib  # only needed for a mistake
 
             close = difflib.get_close_matches(args[0], self._lazy, n=1)
             hint = f"did you mean `{close[0]}`?" if close else "see `sshprobe --help`"
@@ -102,7 +102,7 @@ class LazyGroup(click.Group):
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Two ways to end early leave here under our own names, before click acts on them."""
+        """Run the command. A closed pipe and Ctrl-C leave as our own exceptions, before click handles them."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -119,9 +119,9 @@ def _refuse_foreign_options(command: click.Command, words: list[str]) -> None:
 
 
 def name_variable(option: click.Option, command: str) -> None:
-    """Let an option come from the environment too: `--fail-on` of `scan` from SSHPROBE_SCAN_FAIL_ON.
+    """Read options from the environment too: `--fail-on` of `scan` from SSHPROBE_SCAN_FAIL_ON.
 
-    click's own automatic names are those of our variables, not those that users see.
+    click would derive the names from our Python parameters, not from the options that users see.
     """
     seen = next((name[2:] for name in option.opts if name.startswith("--")), option.name or "")
     name = f"SSHPROBE_{command}_{seen}".upper().replace("-", "_")
@@ -130,7 +130,7 @@ def name_variable(option: click.Option, command: str) -> None:
 
 
 def _note_unknown_variables(name: str, command: click.Command) -> None:
-    """Note variables that look like options but are not: a misspelt `..._EXCLUDE` excludes nobody."""
+    """Note variables that look like options but are not: a misspelt `..._EXCLUDE` excludes no host."""
     prefix = f"SSHPROBE_{name}_".upper()
     set_here = [each for each in os.environ if each.startswith(prefix) and os.environ[each]]
     if not set_here:

@@ -1,4 +1,4 @@
-"""`sshprobe completion`: the script with which a shell completes commands, options and their values."""
+"""`sshprobe completion`: the script that lets a shell complete commands, options and their values."""
 
 from __future__ import annotations
 

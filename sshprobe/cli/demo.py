@@ -104,10 +104,10 @@ class DemoReport(Sink):
         self._endpoints: list[str] = []
         self.servers: list[LabServer] = []
         self.absent: list[str] = []
-        """Why servers are not in the fleet."""
+        """The reasons why servers are not in the fleet."""
 
     def add(self, batch: HostBatch) -> None:
-        """Keep the records of hosts: there are few."""
+        """Keep the records of hosts."""
         self._hosts += [result.record for result in batch.results]
 
     def finish(self, summary: SummaryRecord) -> None:
@@ -115,7 +115,7 @@ class DemoReport(Sink):
         self._summary = summary
 
     def note_endpoints(self) -> None:
-        """Write down where the servers listen, before they stop and forget it."""
+        """Store the addresses of the servers before they stop."""
         from sshprobe.model.observation import endpoint
 
         rows = [(endpoint(server.host, server.port), server.name, server.description) for server in self.servers]

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process ends with."""
+    """The exit code of the process."""
 
     OK = 0
     FAIL_ON = 1
@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """Wrong usage, unreadable input or unwritable output."""
     NOTHING_SCANNED = 3
-    """No host gave anything that can be graded."""
+    """No host could be graded."""
     INTERRUPTED = 130
     """Ctrl-C (128 + SIGINT)."""
     READER_GONE = 141

@@ -1,4 +1,4 @@
-"""`sshprobe explain`: what an algorithm or a finding is, why it matters, and its sources."""
+"""`sshprobe explain`: the meaning of an algorithm or a finding, why it matters, and its sources."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _names() -> Iterable[str]:
 def explain(name: str) -> None:
     """Explain an algorithm or a finding.
 
-    Name an algorithm, such as hmac-sha1, or a finding by its id, which `sshprobe scan -v` shows. Also: a word of a
+    Name an algorithm, such as hmac-sha1, or the id of a finding, as in `sshprobe scan -v`. Also accepted: a word of a
     report, such as password; the number of a CVE; a code of `--weakness`, such as sha1.
     """
     from sshprobe.algorithms import ALGORITHM_TYPES, lookup, marker
@@ -66,7 +66,7 @@ def explain(name: str) -> None:
 
 
 def _citing(name: str) -> list[FindingType]:
-    """Return the findings that cite a CVE, those first that name it first."""
+    """Return the findings that cite a CVE. A finding that cites it first comes first."""
     from sshprobe.grading import finding_types
 
     cve = name.upper()
@@ -77,7 +77,7 @@ def _citing(name: str) -> list[FindingType]:
 
 
 def _finding(text: FindingType) -> dict[str, Any]:
-    """Return what a finding means. Its page in docs/findings/ says the same."""
+    """Return the explanation of a finding, as on its page in docs/findings/."""
     return {
         "id": text.id,
         "title": text.title,
@@ -94,29 +94,29 @@ def _finding(text: FindingType) -> dict[str, Any]:
 
 
 def _weakness(code: str, meaning: str) -> dict[str, Any]:
-    """Return what is known of a weakness code, which stands for several algorithms or findings."""
+    """Return the explanation of a weakness code, which several algorithms or findings can have."""
     return {
         "weakness": code,
         "meaning": meaning,
-        "which hosts": f"`sshprobe report RECORDS --weakness {code}` lists those that have it",
+        "which hosts": f"`sshprobe report RECORDS --weakness {code}` lists the hosts that have it",
     }
 
 
 def _hint(hint: VersionHint) -> dict[str, Any]:
-    """Return what is known of a weakness that some versions have."""
+    """Return the explanation of a weakness of some versions."""
     first = "" if hint.first == "0" else f"{hint.first} "
     return {
         "id": hint.id,
         "meaning": hint.what,
         "versions": f"{hint.software} {first}to {hint.last}",
         "fixed in": [hint.fixed, *hint.distributions],
-        "finding": "protocol.version_hint: a hint by the version alone, never verified, and free",
+        "finding": "protocol.version_hint: a hint from the version only; it is never verified and costs no points",
         "references": hint.references,
     }
 
 
 def _marker(entry: Algorithm) -> dict[str, Any]:
-    """Return what is known of a marker. It is never negotiated, so nothing is wrong with it and no profile has it."""
+    """Return the explanation of a marker. It is never negotiated, so it is never weak and in no profile."""
     is_extension = entry.notes.startswith("name of an extension")
     return {
         "name": entry.name,
@@ -130,7 +130,7 @@ def _marker(entry: Algorithm) -> dict[str, Any]:
 
 
 def _algorithm(entry: Algorithm, given: str) -> dict[str, Any]:
-    """Return what is known of an algorithm, what is wrong with it, and what the profiles say of it."""
+    """Return the explanation of an algorithm: its facts, its weakness, and its rules in the profiles."""
     from sshprobe.algorithms import aliases, mechanism, weakness_of
 
     category: Any = entry.category
@@ -151,7 +151,7 @@ def _algorithm(entry: Algorithm, given: str) -> dict[str, Any]:
 
 
 def _facts(entry: Algorithm) -> dict[str, str]:
-    """Return every claim of the catalogue, each with who says so."""
+    """Return every claim of the catalogue with its source."""
     from sshprobe.algorithms import claims
 
     return {claim.what: f"{claim.value} [{claim.source}]" for claim in claims(entry)}

@@ -1,4 +1,4 @@
-"""`--fail-on`: what in a record makes the exit code 1."""
+"""`--fail-on`: the records that cause exit code 1."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def reached(threshold: str, record: HostRecord) -> bool:
     """Return whether one host reaches a threshold under any of its verdicts.
 
     A severity: a finding of at least that severity that is not waived, under any profile or across the fleet. A letter:
-    that letter or a worse one; a partial one counts as it stands, "A+?" as "A+".
-    `noncompliant`: a verdict that is not "compliant: true", one that could not be decided included. A server that took
-    a connection and could not be judged, or of whose names the record leaves out some, reaches every one: what was not
-    seen passes nothing. A host where nobody answered, or something other than SSH, reaches none.
+    that letter or a worse one; "A+?" counts as "A+". `noncompliant`: a verdict other than "compliant: true", including
+    undecided ones. A server that accepted a connection but could not be judged, or whose record leaves out names,
+    reaches every threshold: unseen facts never pass. A host without an answer, or with a service other than SSH,
+    reaches none.
     """
     if not record.verdicts:
-        # A connection that was taken and then nothing, or closed: sshd under load or with a ban looks so.
+        # The server accepted a connection, then closed it or sent nothing: sshd does so under load or for a ban.
         answered = record.identification is not None or record.stage not in ("resolve", "connect")
         return (answered and record.status != "not_ssh") or record.status in _UNJUDGED
     if any(reason.endswith(" left out") for verdict in record.verdicts for reason in verdict.cap_reasons):
@@ -45,10 +45,10 @@ def reached(threshold: str, record: HostRecord) -> bool:
 
 
 def reached_by_fleet(threshold: str, fleet: FleetReport) -> bool:
-    """Return whether findings across the fleet reach a threshold. A scan knows them when all hosts are written.
+    """Return whether findings across the fleet reach a threshold. A scan knows them once all hosts are written.
 
-    Letters and compliance never depend on them. Waivers are for hosts, whose records are gone by then: only
-    `sshprobe grade` heeds them here.
+    Letters and compliance never depend on them. Waivers depend on hosts, whose records are gone by then: only `sshprobe
+    grade` applies them here.
     """
     from sshprobe.views.summary import fleet_severities
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 _SORTED_UP_TO = 1000
-"""Hosts whose blocks come worst first. More are shown as they are read, or they would fill the memory."""
+"""Up to this many hosts, blocks are sorted worst first. More are shown in the order of the file, to limit memory."""
 
 _BATCH = 256
 """Hosts that are written and shown together."""
@@ -143,7 +143,7 @@ def grade(
     ) as sinks:
         sinks.header(header)
         if (in_blocks or verbose) and len(first) <= _SORTED_UP_TO:
-            sinks.write(HostBatch(first))  # the file has them in their order
+            sinks.write(HostBatch(first))  # the file has its own order
             sinks.show(HostBatch(sorted(first, key=lambda result: worst_first(result.stats))))
         else:
             sinks.add(HostBatch(first))
@@ -156,7 +156,7 @@ def grade(
         kept.check()
     if answered:
         others = f" and {len(answered) - 1:,} more" if len(answered) > 1 else ""
-        note(f"{answered[0]}{others} answered the last time and could not be judged: `--fail-on` counts that")
+        note(f"{answered[0]}{others} answered last time but could not be judged: `--fail-on` counts that")
     return exit_code(interrupted=False, graded=sinks.counting.graded, failed=sinks.fail_on.is_reached or bool(answered))
 
 

@@ -33,7 +33,7 @@ class HistorySink(Sink):
         from sshprobe.store.history.hashing import scan_id_of
 
         self._recorder.begin(record, scan_id_of(record))
-        self._database.close()  # the thread opens a connection of its own: none is open if workers are forked
+        self._database.close()  # the thread opens its own connection, so that none is open when workers are forked
 
     def add(self, batch: HostBatch) -> None:
         """Write hosts soon, in another thread."""
@@ -53,7 +53,9 @@ class HistorySink(Sink):
     def check(self) -> None:
         """Raise `InputError` if the history lacks a part of the scan."""
         if self._recorder.failure is not None:
-            raise InputError(f"{self._recorder.failure} (the history lacks the rest of this scan, its files are whole)")
+            raise InputError(
+                f"{self._recorder.failure} (the history lacks the rest of this scan; its files are complete)"
+            )
 
     def close(self) -> None:
         """Write the hosts that wait, and close the database."""

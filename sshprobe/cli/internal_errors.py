@@ -18,7 +18,7 @@ from sshprobe.model.escape import escape_unprintable
 
 def _set_debugging(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
-        os.environ[DEBUG_VARIABLE] = "1"  # which worker processes inherit
+        os.environ[DEBUG_VARIABLE] = "1"  # worker processes inherit it
 
 
 def _set_colour(context: click.Context, parameter: click.Parameter, value: str) -> None:
@@ -41,7 +41,7 @@ def add_shared_options(command: click.Command) -> None:
             is_eager=True,
             expose_value=False,
             callback=_set_colour,
-            help="Use colours; auto means on a terminal alone.",
+            help="Use colours; auto means only on a terminal.",
         ),
         click.Option(
             ["--debug"],

@@ -18,13 +18,13 @@ _AT_ONCE = 8
 """Keys between two messages of a process."""
 
 OnTested = Callable[[int, int], None]
-"""Called with the number of keys tested so far and of all keys."""
+"""Called with the number of keys tested so far and the number of all keys."""
 
 
 def search_in_processes(
     moduli: Sequence[bytes], test: Test, on_tested: OnTested = lambda done, total: None
 ) -> set[bytes]:
-    """Return the moduli that `test` factors, as `factored_moduli` does, by as many processes as there are cores.
+    """Return the moduli that `test` factors, like `factored_moduli`, with one process per core.
 
     This process tests the share of a process that died or could not be started.
     """
@@ -54,7 +54,7 @@ def search_in_processes(
                 assert isinstance(source, Connection)
                 try:
                     number, passed = source.recv()
-                except (EOFError, OSError):  # it has ended, or was ended
+                except (EOFError, OSError):  # it has ended or was killed
                     rest += left.pop(source)
                     source.close()
                     continue

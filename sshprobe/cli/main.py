@@ -50,7 +50,7 @@ COMMANDS = {
 @click.version_option(__version__, prog_name="sshprobe", message="%(prog)s %(version)s")
 @click.pass_context
 def sshprobe(context: click.Context) -> None:
-    """Ask SSH servers what they offer and grade the answers against recommended profiles."""
+    """Scan SSH servers and grade what they offer against recommended profiles."""
     if context.invoked_subcommand is None:
         raise click.UsageError("no command: see `sshprobe --help`")
 
@@ -59,11 +59,11 @@ add_shared_options(sshprobe)
 
 
 _SHORT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-"""Errors of the system that mean that it has no more processes, memory or open files."""
+"""System errors for a lack of processes, memory or open files."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code. Never raises for what a user can do wrong."""
+    """Run the command line and return its exit code. Never raises for a mistake of the user."""
     try:
         _open_standard_descriptors()
         guard_standard_streams()
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """Treat SIGTERM, SIGHUP and SIGQUIT as Ctrl-C, so that what has to be put away is put away."""
+    """Treat SIGTERM, SIGHUP and SIGQUIT as Ctrl-C, so that cleanup code runs."""
     raise KeyboardInterrupt
 
 
@@ -106,7 +106,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (ReaderGone, BrokenPipeError):
         give_up_standard_output()
         return ExitCode.READER_GONE
-    except OSError as error:  # a full disk, mostly
+    except OSError as error:  # usually a full disk
         give_up_standard_output()
         name = f"{error.filename}: " if error.filename else "this machine: " if error.errno in _SHORT else ""
         return _fail(f"{name}{error.strerror or error}")
@@ -117,13 +117,13 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _open_standard_descriptors() -> None:
-    """Give descriptors 0 to 2 to /dev/null where they are closed, so that no socket or record file becomes one."""
+    """Open /dev/null for closed descriptors 0 to 2, so that no socket or record file gets one of these numbers."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - lives as long as we
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until exit
 
 
 def _fail(message: str) -> int:
@@ -133,6 +133,6 @@ def _fail(message: str) -> int:
 
 
 def _first_small(text: str) -> str:
-    """Return a message of click in our voice: no capital at its start, no full stop at its end."""
+    """Return a message of click in our style: no capital at its start, no full stop at its end."""
     text = " ".join(text.split())
     return text[:1].lower() + text[1:].removesuffix(".")

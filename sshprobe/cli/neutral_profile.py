@@ -14,18 +14,18 @@ from sshprobe.remedy import grade
 from sshprobe.views.offers import AlgorithmNotes
 
 NEUTRAL = Profile(id="none", title="No demands", version="1", date="2026", source="sshprobe")
-"""Against it only what is weak by itself is found."""
+"""Against it, only weak algorithms and keys have findings."""
 
 
 def findings_of(record: HostRecord, *, fleet: FleetIndex | None = None) -> list[Finding]:
-    """Return what is found of a host without any profile, worst first."""
+    """Return the findings of a host without any profile, worst first."""
     across = [] if fleet is None else fleet_key_findings(record, fleet)
     found = [*grade(record, NEUTRAL).findings, *across]
     return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
 
 
 def describe(category: Any, name: str) -> AlgorithmNotes:
-    """Return the weakness of an algorithm, and facts of the catalogue, in words."""
+    """Describe the weakness of an algorithm and its facts in the catalogue."""
     if is_marker(name):
         entry = marker(name)
         notes = (entry.notes,) if entry and entry.notes else ()

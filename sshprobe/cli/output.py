@@ -32,10 +32,10 @@ class FailOnSink(Sink):
         self._thresholds = thresholds
         self.is_reached = False
         self._passed: LruCache[Hashable, bool] = LruCache()
-        """Keys of hosts that have verdicts and do not reach any."""
+        """Keys of verdicts that do not reach any threshold."""
 
     def add(self, batch: HostBatch) -> None:
-        """Check hosts, those with the same verdicts once."""
+        """Check hosts. Equal verdicts are checked once."""
         if not self._thresholds or self.is_reached:
             return
         for result in batch.results:
@@ -47,7 +47,7 @@ class FailOnSink(Sink):
             self._passed.put(result.key, True, 1)
 
     def add_fleet(self, fleet: FleetReport) -> None:
-        """Check what the keys of all hosts say together."""
+        """Check the findings across the fleet."""
         self.is_reached = self.is_reached or any(reached_by_fleet(threshold, fleet) for threshold in self._thresholds)
 
 
@@ -57,8 +57,8 @@ class ScanOutput:
     - `records`: write records.
     - `reports`: write the report into files.
     - `screen`: show hosts on standard output.
-    - `fleet`: what the keys of all hosts say together, where that is known before the first host.
-    - `close`: completes the files, before anything of the end is shown; None: there are none.
+    - `fleet`: the comparison of all keys, if it is known before the first host.
+    - `close`: completes the files before the summary is shown; None: there are no files.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ScanOutput:
         self.show(batch)
 
     def write(self, batch: HostBatch) -> None:
-        """Write the records of hosts, and leave it to `show` to count and show them."""
+        """Write the records of hosts; `show` counts and shows them."""
         for sink in self._records:
             sink.add(batch)
 
@@ -101,20 +101,20 @@ class ScanOutput:
             sink.add(batch)
 
     def replay(self, record: HostRecord) -> None:
-        """Count and show one host whose record is in the file already."""
+        """Count and show a host whose record is already in the file."""
         self.show(HostBatch([HostResult.of_record(record)]))
 
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
-        """End with the summary. Files are whole before anything of it is shown: that may fail, or block."""
+        """End with the summary. Files are completed before it is shown, because showing it may fail or block."""
         try:
             fleet = self._fleet.report()
-        except KeyboardInterrupt:  # the search for shared primes takes long where there are many keys
+        except KeyboardInterrupt:  # the search for shared primes takes long if there are many keys
             if self._close is None:
                 raise
             note("interrupted: shared keys and primes were not looked for; `sshprobe grade` finds them")
             interrupted = True
             fleet = FleetReport(shared_host_keys=[], shared_primes=None, weak_keys=[], known_keys_checked=False)
-        if not self._fleet.is_known:  # else the records have its findings
+        if not self._fleet.is_known:  # otherwise the records have its findings
             self.fail_on.add_fleet(fleet)
         summary = self.counting.counts.build(duration_ms=duration_ms, interrupted=interrupted, fleet=fleet)
         with delaying_interrupts():
@@ -148,18 +148,18 @@ def open_output(
     followers: Sequence[Sink] = (),
     is_cut_off: bool = False,
 ) -> Iterator[ScanOutput]:
-    """Open the outputs of a scan. A JSON document or report file appears only when the block ends well.
+    """Open the outputs of a scan. A JSON document or report file appears only if the block succeeds.
 
     An older file becomes a backup, with a note (`sshprobe.store.files`).
 
     `keep`: the part of a file of lines that stays.
-    `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
-    `fix`: standard output gets what fixes the hosts, in this format, in place of the report.
+    `fleet`: the comparison of all keys, if it is known before the first host.
+    `fix`: standard output gets the fixes in this format instead of the report.
     `skip_silent`: no record of hosts that take no connection is written.
-    `resumable`: a sweep that is interrupted can go on in a file of lines, which gets each host as it comes, and the
-    report says how. Otherwise a file appears only when the block ends well.
+    `resumable`: an interrupted scan can continue in a file of lines, which gets each host when it is finished, and the
+    report says how. Otherwise a file appears only if the block succeeds.
     `quiet`: standard output gets a report only with the format "table", and no hints.
-    `again`: the command that shows one host, without the host; used where no file has the records.
+    `again`: the command that shows one host, without the host; used if no file has the records.
     `followers`: get each host after the files and the screen. They get no header.
     `is_cut_off`: the hosts come from a file that is cut off, and the report says so.
 

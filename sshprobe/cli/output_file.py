@@ -30,16 +30,16 @@ BLOCKS_UP_TO = 8
 """With more hosts than this, only -v shows a block of each."""
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "table"}
-"""What the suffix of a file says of its format."""
+"""The format that the suffix of a file means."""
 
 
 def format_of(name: str) -> str:
-    """Return the format that the suffix of a file means; JSON lines without one, and for a device.
+    """Return the format that the suffix of a file means; JSON lines without a suffix and for a device.
 
     A suffix of compression (`sshprobe.compression`) is left out: x.json.gz is a document.
 
     Raises:
-        InputError: the suffix is not one of a format.
+        InputError: if no format has this suffix.
     """
     from sshprobe.compression import codec_of_name
 
@@ -69,9 +69,9 @@ def lock_output(name: str | None) -> None:
 
 
 def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-o") -> None:
-    """Raise `InputError` if a file to be written, or what is kept of it, is one of those that are read.
+    """Raise `InputError` if a file to be written, or its backup, is one of the input files.
 
-    `option`: the one that named it.
+    `option`: the option that named it.
     """
     if output is None:
         return
@@ -81,12 +81,12 @@ def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-
     try:
         written = [(output, Path(output).stat())]
         if not stat.S_ISREG(written[0][1].st_mode):
-            return  # a FIFO or device holds nothing
+            return  # a FIFO or device has no old content
         for kept in (backup_name(output), interrupted_backup_name(output)):
             with contextlib.suppress(OSError):
                 written.append((kept, Path(kept).stat()))
     except (OSError, ValueError):
-        return  # there is none, or it cannot be written, which raises an error later
+        return  # it does not exist, or it cannot be written, which raises an error later
     for name in named:
         try:
             read = os.fstat(sys.stdin.fileno()) if name == "-" else Path(name).stat()
@@ -94,12 +94,12 @@ def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-
             continue
         for place, there in written:
             if os.path.samestat(there, read):
-                words = "is read too" if place == output else "is read, and would be where what it held before is kept"
+                words = "is read too" if place == output else "is an input, and would become the backup of the output"
                 raise InputError(f"{words}: name another file with `{option}`", source=output)
 
 
 def note_superseded(latest: LatestRecords) -> None:
-    """Note which records of several scans do not count, because a later one of the same target does."""
+    """Note the records of several scans that do not count, because a later record of the same target does."""
     if latest.left_out:
         words = "1 record is" if latest.left_out == 1 else f"{latest.left_out:,} records are"
         note(f"{words} left out: the same target has a later one")

@@ -143,7 +143,7 @@ def make(
     """Make a profile from an exemplary host.
 
     HOST (host, host:port, [v6]:port) is scanned, or found in saved records. The profile allows exactly what it offers,
-    and a comment says what of that is weak. A host that was not seen in full makes no profile.
+    and comments mark what is weak. The host must have been seen in full.
     """
     from sshprobe.profiles import is_profile_id
     from sshprobe.remedy.profile_from_host import golden_profile
@@ -185,7 +185,7 @@ def make(
 
 
 def _holds_something(name: str) -> bool:
-    """Return whether a file exists and has content. False if that cannot be read: writing it shows why."""
+    """Return whether a file exists and has content. False if that is unknown: writing the file shows why."""
     try:
         there = Path(name).stat()
     except (OSError, ValueError):
@@ -228,7 +228,7 @@ def _saved_host(file: str, host: str | None) -> Observation:
 
 
 def waiver_notes(profile: Profile, today: date) -> list[str]:
-    """Return what to know of the waivers of a profile: which ran out, mean every host, or waive what nothing finds."""
+    """Return notes on the waivers of a profile: expired, for every host, for critical findings, or without effect."""
     from sshprobe.grading import finding_types
     from sshprobe.profiles.host_patterns import host_pattern
 
@@ -248,7 +248,7 @@ def waiver_notes(profile: Profile, today: date) -> list[str]:
 
 
 def fields(value: dict[str, Any], terminal: Terminal, indent: str = "") -> list[str]:
-    """Return a mapping as lines "name  value", wrapped; what is empty is left out."""
+    """Return a mapping as lines "name  value", wrapped; empty values are left out."""
 
     lines: list[str] = []
     plain = {name: each for name, each in value.items() if each not in (None, "", [], (), {})}

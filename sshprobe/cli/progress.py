@@ -22,7 +22,7 @@ _PLAIN_INTERVAL = 10.0
 """Seconds between lines in a log."""
 
 _SILENCE = 1.0
-"""Seconds of waiting for one host before that is shown."""
+"""Seconds of waiting for one host before a message appears."""
 
 _WAITS = "note: the host throttles, or the connection was closed; it is probed once more, after --throttle-wait"
 
@@ -47,18 +47,18 @@ class SweepProgress:
         self._live_is_ours = threading.RLock()  # for one host another thread shows it
         self._summary: SummaryBuilder | None = None
         self.held = 0
-        """Targets that the file of a resumed scan already has."""
+        """Targets that are already in the file of a resumed scan."""
 
     @contextlib.contextmanager
     def showing(self, summary: SummaryBuilder) -> Iterator[None]:
-        """Show progress during the block; `summary` is what has been counted so far."""
+        """Show progress during the block; `summary` has the counts so far."""
         self._summary = summary
         self._start = time.monotonic()
         with around_stops(self._before_stop, self._after_stop), self._way():
             yield
 
     def _is_done(self) -> bool:
-        """Whether no target is left; a stream can always have another."""
+        """Whether all targets are done. Never true for a stream, which may have more."""
         return self._total is not None and self.held + self._counters.done >= self._total
 
     def _before_stop(self) -> None:
@@ -70,14 +70,14 @@ class SweepProgress:
                 self._hidden.stop()
 
     def _after_stop(self) -> None:
-        self._start += time.monotonic() - self._stopped_at  # a stop is not the scan's speed
+        self._start += time.monotonic() - self._stopped_at  # time while stopped does not count for the rate
         with self._live_is_ours:
             if self._hidden is not None and not self._is_done():
                 self._hidden.start()
 
     @contextlib.contextmanager
     def _switching(self) -> Iterator[None]:
-        """Start or stop the live line: Ctrl-Z in the middle of that leaves the line alone."""
+        """Start or stop the live line. Ctrl-Z during the switch does not touch the line."""
         self._is_switching = True
         try:
             yield
@@ -133,7 +133,7 @@ class SweepProgress:
                 left = max(self._total - done, 0) / rate
                 parts.append(f"{left:,.0f} s left" if left < 100 else f"{left / 60:,.0f} min left")
         if self._counters.waiting:
-            parts.append(f"{self._counters.waiting:,} to ask again")
+            parts.append(f"{self._counters.waiting:,} to probe again")
         grades = "  ".join(f"{letter} {number}" for letter, number in sorted(self._first_grades().items()))
         return "   ".join([*parts, grades] if grades else parts)
 
@@ -201,7 +201,7 @@ def _may_start_threads() -> bool:
 
 
 def _live_line(words: Callable[[], str], style: str = "") -> Live:
-    """Return a live line on standard error, which stopping erases."""
+    """Return a live line on standard error. Stopping erases it."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -231,7 +231,8 @@ def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
 def sweep_progress(
     counters: Progress, *, total: int | None, only: str = "", wanted: bool, stats: float | None = None
 ) -> SweepProgress:
-    """Return the progress of a scan of `total` targets at most (None: a stream). For the `only` one, waits are shown.
+    """Return the progress of a scan of at most `total` targets (None: a stream). With `only`, waits for that host are
+    shown.
 
     `stats`: seconds between plain lines, for logs; then no live line is drawn.
     """

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     "-o", "--output", type=FILE, metavar="FILE", help="Write the report to FILE, e.g. report.json or report.txt."
 )
 @click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show every host and every key in the table.")
-@quiet_option("Print the report and errors alone.")
+@quiet_option("Print only the report and errors.")
 @filter_options
 @click.pass_context
 def report(
@@ -70,9 +70,9 @@ def report(
 ) -> int:
     """Report what the hosts in saved records have in common.
 
-    Host keys on several machines, RSA keys that share a prime, weak keys and groups, and who offers which algorithm.
-    RECORDS are files that `sshprobe scan` wrote, or - for standard input. With a filter, such as `--weakness sha1`, it
-    lists every host that matches.
+    Lists host keys on several machines, RSA keys that share a prime, weak keys and groups, and which hosts offer which
+    algorithm. RECORDS are files that `sshprobe scan` wrote, or - for standard input. With a filter, such as `--weakness
+    sha1`, it lists every host that matches.
     """
     from sshprobe.grading import FleetIndex
     from sshprobe.render.formats.format import HostFormat
@@ -136,7 +136,7 @@ def _chosen(hosts: Iterator[HostRecord], wanted: HostFilter, index: FleetIndex, 
 
 
 def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
-    """Return the findings that are saved, and what holds whatever a profile asks: older records have no codes."""
+    """Return the saved findings and those under no profile: older records have no weakness codes."""
     from sshprobe.cli.neutral_profile import findings_of
     from sshprobe.grading import key_findings
 
@@ -168,7 +168,7 @@ def _builder(
 
 
 def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Return one finding for each algorithm: a name that two profiles judge is one name."""
+    """Return one finding per algorithm, even if two profiles judge it."""
     from sshprobe.model.verdict import SEVERITIES
 
     found: dict[tuple[str, str], Finding] = {}
@@ -180,7 +180,7 @@ def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
 def _write_hosts(
     hosts: Iterator[HostRecord], format: HostFormat, fleet: FleetReport, stream: IO[bytes], *, several: bool
 ) -> None:
-    """Write hosts one after the other, with what holds of them whatever a profile says."""
+    """Write hosts one by one, with the findings under no profile."""
     from sshprobe.cli.neutral_profile import describe, findings_of
     from sshprobe.grading import FleetIndex
     from sshprobe.render.formats.format import HostFacts
@@ -190,11 +190,11 @@ def _write_hosts(
     left_out = format.write(hosts, stream, facts, several)
     if left_out:
         words = "1 host is" if left_out == 1 else f"{left_out:,} hosts are"
-        note(f"{words} left out: nothing was seen of SSH there")
+        note(f"{words} left out: no SSH server was seen there")
 
 
 def _assess(category: Any, name: str) -> tuple[Severity | None, str, bool]:
-    """Say how weak an algorithm is, why, and whether it is a marker."""
+    """Describe the weakness of an algorithm, or say that it is a marker."""
     from sshprobe.algorithms import is_marker, weakness_of
 
     if is_marker(name):

@@ -1,4 +1,4 @@
-"""`scan --resume FILE`: restore the options in its header, and refuse options that would make other records."""
+"""`scan --resume FILE`: restore the options in its header, and refuse options that would make different records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _WAS_STREAM = "had targets from standard input: write them to a file and give that, with the same options"
 
 SHOWN = 8
-"""Targets that are printed before a scan is resumed."""
+"""The most targets that are printed before a scan is resumed."""
 
 _OPTIONS: dict[str, tuple[str, tuple[str, ...], Callable[[Any], str]]] = {
     "ports": ("--port", ("ports",), lambda value: f"`--port {','.join(map(str, value))}`"),
@@ -67,14 +67,14 @@ def check_resumed_file(resume: str, output: str | None, format_: str | None) -> 
 def resumed_options(
     name: str, context: click.Context, chosen: ChosenTargets, settings: ScanSettings, grading: GradingOptions
 ) -> tuple[ChosenTargets, ScanSettings, GradingOptions]:
-    """Return the options of the scan in a file: those given here, and without targets those of its header.
+    """Return the options of the scan in a file: the given ones, or without targets those of its header.
 
-    Exclusions that are given here are added to its own, and the pace that is given here comes first.
+    Exclusions that are given here are added to its own, and the speed options that are given here come first.
 
     Raises:
-        InputError: an option was given that makes other records. Without targets: the header does not have them, they
-            came from standard input, or a file of them has changed.
-        click.UsageError: an option was given that belongs to other targets.
+        InputError: if an option would make different records. Without targets: if the header does not have them, they
+        came from standard input, or a file of them has changed. click.UsageError: if an option belongs to other
+        targets.
     """
     header = header_of(name)
     before = None if header is None else header.settings
@@ -97,7 +97,7 @@ def resumed_options(
 
 
 def header_of(name: str) -> SweepRecord | None:
-    """Return the header of a scan to resume; None where it was never written. Raises `InputError`."""
+    """Return the header of a scan to resume; None if it was never written. Raises `InputError`."""
     import msgspec
 
     from sshprobe.compression import plain
@@ -114,7 +114,7 @@ def header_of(name: str) -> SweepRecord | None:
     except InputError:
         raise
     except (ValueError, RecursionError):
-        return None  # which is an error when the whole file is read
+        return None  # an error follows when the whole file is read
     return record if isinstance(record, SweepRecord) else None
 
 
@@ -141,7 +141,7 @@ def restored_targets(name: str, header: SweepRecord, before: SweepSettings, chos
 
 
 def restored_settings(before: SweepSettings, now: ScanSettings, context: click.Context) -> ScanSettings:
-    """Return the settings of a header, with the pace that was given here.
+    """Return the settings of a header, with the speed options that were given here.
 
     A slow rate that was chosen for a network applies again, also with `--resume` alone.
     """
@@ -161,7 +161,7 @@ def is_given(context: click.Context, parameter: str) -> bool:
 
 
 def note_targets(name: str, chosen: ChosenTargets) -> None:
-    """Note the targets of a resumed scan if nobody typed them."""
+    """Note the targets of a resumed scan if they come from its header."""
     note(f"{name} is resumed with {_described(chosen)}")
 
 
@@ -221,9 +221,9 @@ def refuse_other_settings(
     *,
     only_given: click.Context | None = None,
 ) -> None:
-    """Raise `InputError`, naming the option, where a file would hold two kinds of records.
+    """Raise `InputError` for an option that would mix two kinds of records in one file.
 
-    `only_given`: compare the options that were given here, in the environment or as saved options, alone.
+    `only_given`: compare only the options that were given here, in the environment or as saved options.
     """
     for field, (option, parameters, shown) in _OPTIONS.items():
         if only_given is not None and not any(is_given(only_given, parameter) for parameter in parameters):
@@ -232,8 +232,8 @@ def refuse_other_settings(
         now = list(now) if isinstance(now, tuple) else now
         if then != now:
             raise InputError(
-                f"was scanned with {shown(then)}, and {shown(now)} would make other records: use {option} as before, "
-                "or write to another file with `-o`",
+                f"was scanned with {shown(then)}, and {shown(now)} would make different records: use {option} as "
+                "before, or write to another file with `-o`",
                 source=name,
             )
 
@@ -246,8 +246,8 @@ def note_other_version(done: Resumption) -> None:
 
 
 def note_foreign_hosts(done: Resumption, stream: TargetStream) -> int:
-    """Return how many targets a file to resume already has, and note hosts in it that are not targets."""
-    if stream.total > LARGE_SWEEP:  # as many would take long to look up
+    """Return the number of targets that the file already has, and note hosts in it that are not targets."""
+    if stream.total > LARGE_SWEEP:  # looking up as many would take long
         return min(len(done), stream.total)
     known = {(target.host, target.port) for target in map(stream.at, range(stream.total))}
     held = sum(place in done for place in known)
@@ -259,7 +259,7 @@ def note_foreign_hosts(done: Resumption, stream: TargetStream) -> int:
 
 
 def read_resumed(name: str, profiles: Sequence[Profile], *, strict: bool, all_addresses: bool) -> Resumption:
-    """Read the scan to resume. Raises `InputError` if the file holds none, or one that was graded by other rules."""
+    """Read the scan to resume. Raises `InputError` if the file has no scan, or one that was graded by other rules."""
     from sshprobe.store.resuming import Resumption
 
     done = Resumption(name, all_addresses=all_addresses)
@@ -269,7 +269,7 @@ def read_resumed(name: str, profiles: Sequence[Profile], *, strict: bool, all_ad
 
 
 def refuse_other_rules(header: SweepRecord, profiles: Sequence[Profile], *, strict: bool, source: str) -> None:
-    """Raise `InputError` if a file would get verdicts by two profiles. Old files do not name all they used."""
+    """Raise `InputError` if a file would get verdicts of different profiles. Old headers do not name all profiles."""
     before = [(profile.id, profile.version) for profile in header.profiles]
     if before != [(profile.id, profile.version) for profile in profiles]:
         words = ", ".join(identifier for identifier, _ in before) or "no profile"

@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 INTERRUPTED = "interrupted: finishing the hosts under way; once more stops at once"
 
 SAME_PAUSE = 5.0
-"""Seconds in which equal reports of several workers are shown once."""
+"""Equal messages of several workers within this many seconds are shown once."""
 
 
 class ScanRun(Protocol):
@@ -48,7 +48,7 @@ class ScanRun(Protocol):
         """How far it is."""
 
     def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
-        """Scan all targets. Returns whether it was interrupted; `output` has what finished before."""
+        """Scan all targets. Returns whether it was interrupted; `output` has the hosts that finished before."""
 
 
 class OneProcess:
@@ -95,7 +95,7 @@ async def scan_here(
 
     found = context.batches(targets, on_resource_error=say)
     try:
-        # Closed here, as a sink may raise: the loop would close all generators at once, and they are nested.
+        # Closed here because a sink may raise: the loop would close all nested generators at once.
         with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
             async with aclosing(found) as batches:
                 async for batch in batches:
@@ -117,7 +117,7 @@ def need_files(number: int) -> None:
 
 
 def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` on the fastest loop there is."""
+    """Run `work` on the fastest event loop available."""
     log_in_one_line()
     try:
         need_files(FILES_OF_A_LOOP)
@@ -136,7 +136,7 @@ class SeveralProcesses:
         self._say: Callable[[str], None] = note
         self._pool = scan_pool(settings, workers=workers, on_resource_error=self._pausing, note=note)
         self._interrupts = 0
-        self._paused_at: dict[str, float] = {}  # when a worker reported it last
+        self._paused_at: dict[str, float] = {}  # the last time a worker reported it
 
     @property
     def progress(self) -> Progress:
@@ -180,7 +180,7 @@ class SeveralProcesses:
 
 
 class _StopAtOnce(BaseException):
-    """The second Ctrl-C. Not an Exception, so that no `except Exception` on the way catches it."""
+    """The second Ctrl-C. Not an Exception, so that no `except Exception` catches it."""
 
 
 PARALLEL_FROM = 4096
@@ -214,9 +214,9 @@ def affordable(wanted: int) -> int:
 def usable_workers(wanted: int | None, stream: TargetStream | LiveTargets, *, follows: bool = False) -> int:
     """Return the number of processes of a scan, with a note if it is not the number that the user gave.
 
-    `follows`: every step is logged, by this process.
+    `follows`: this process logs every step.
 
-    Names need one process: two names, or a name and an address, can be one host, and workers do not know of each other.
+    Names need one process: two names, or a name and an address, can be one host, and workers do not share state.
     """
     if follows:
         if wanted is not None and wanted > 1:
@@ -230,7 +230,7 @@ def usable_workers(wanted: int | None, stream: TargetStream | LiveTargets, *, fo
 
 
 def fit_to_limits(settings: ScanSettings, workers: int) -> tuple[ScanSettings, str | None]:
-    """Raise the limit on open files as far as needed. Return settings that fit it, and what was changed in them."""
+    """Raise the limit on open files as far as needed. Return settings that fit it, and a note on any change."""
     import msgspec
 
     wanted = settings.concurrency

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 
 class SavedSweeps:
-    """The hosts of saved sweeps, one after the other, and what their other records say."""
+    """The hosts of saved scans, one after the other, and the data of their other records."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
         self.is_cut_off = records.is_cut_off
         """Whether a file ends inside a record."""
         self.header: SweepRecord | None = None
-        """The first header: when the sweep was made, and how."""
+        """The first header: the time and the settings of the scan."""
         self.duration_ms = 0.0
         """Of all sweeps together."""
         self.silent: Counter[str] = Counter()
         """Status to hosts without a record (`--skip-silent`), of all scans."""
         self.interrupted = records.is_cut_off
-        """Whether hosts are missing in one of them: it says so, or it was killed or its file is cut off."""
+        """Whether one of them is incomplete: its summary says so, it was killed, or its file is cut off."""
 
     def hosts(self) -> Iterator[HostRecord]:
         """Yield the hosts."""
@@ -76,7 +76,7 @@ class WorkLine:
         self._counted = 0
 
     def count(self, words: str) -> None:
-        """Show "1,234 WORDS", one more each time."""
+        """Show "1,234 WORDS", counting up with each call."""
         self._counted += 1
         if self._wanted and time.monotonic() >= self._next:
             self.show(f"{self._counted:,} {words}", now=True)
@@ -112,7 +112,7 @@ class WorkLine:
 
 
 class Compared(NamedTuple):
-    """Saved scans after a first pass, in which the keys of all hosts were compared."""
+    """Saved scans after a first pass that compared the keys of all hosts."""
 
     saved: SavedSweeps
     fleet: FleetReport
@@ -129,7 +129,7 @@ def read_and_compare(
     several: Callable[[LatestRecords], None] = note_superseded,
     silence: Callable[[HostRecord], None] | None = None,
 ) -> Compared:
-    """Read records once to check the filter and compare keys. They are read again where their hosts are used.
+    """Read records once to check the filter and compare keys. They are read again when their hosts are used.
 
     `several` and `silence` as for `sshprobe.store.reading.read_records`. Raises `InputError` for a wrong file, list or
     filter.

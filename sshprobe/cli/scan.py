@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     help="Scan in N processes; 1 for host names.  [default: one per core for large scans, else 1]",
 )
 @output_options
-@click.option("--skip-silent", is_flag=True, help="Count hosts that take no connection, but write no record of them.")
+@click.option("--skip-silent", is_flag=True, help="Count hosts that accept no connection, but write no record of them.")
 @click.option(
     "--resume", type=FILE, metavar="FILE", help="Continue the scan in FILE; hosts already in FILE are skipped."
 )
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     help="Remove scans older than DAYS from the history after this scan.",
 )
 @trace_options
-@click.option("--stats", type=SECONDS, metavar="SECONDS", help="Print a line of progress this often, for logs.")
+@click.option("--stats", type=SECONDS, metavar="SECONDS", help="Print a progress line every SECONDS, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="Print no progress on standard error.")
 @saved_options
 def scan(
@@ -72,7 +72,7 @@ def scan(
     """Probe SSH servers and grade them.
 
     TARGET is a host, host:port, [v6]:port, a network (10.0.0.0/24), a range (10.0.0.5-9, 10.0.1-5.*), or - for a
-    stream of targets on standard input. All but a stream is checked before the first connection is opened.
+    stream of targets on standard input. All targets except a stream are checked before the first connection.
     """
     import msgspec
 
@@ -198,7 +198,7 @@ def scan(
                 interrupted = run.run(left, sinks, progress.say)
         except MachineError as error:  # the records so far are saved
             interrupted, failure = True, error
-        except (InputError, OSError):  # nothing can be written, or nobody reads
+        except (InputError, OSError):  # nothing can be written, or there is no reader
             raise
         except Exception as error:
             interrupted, failure = True, error

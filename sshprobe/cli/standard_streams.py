@@ -1,7 +1,7 @@
 """Standard output and error. Their failure neither loses records nor keeps the process from ending.
 
-`StandardStream` does the writes to descriptors 1 and 2. If a file holds the records, it remembers an error instead of
-raising it. A second Ctrl-C ends a write that waits for a reader.
+`StandardStream` writes to descriptors 1 and 2. If a file has the records, it stores an error instead of raising it. A
+second Ctrl-C ends a write that waits for a reader.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class StandardStream(io.FileIO):
         self.is_gone = False
         """Whether all further data is discarded."""
         self.in_write = False
-        """Whether a write(2) is under way."""
+        """Whether a write(2) is pending."""
 
     def write(self, data: Any) -> int:
         """Write, and return the number of bytes written or discarded."""
@@ -64,7 +64,7 @@ class StandardStream(io.FileIO):
 
 
 def guard_standard_streams() -> None:
-    """Put a `StandardStream` under `sys.stdout` and `sys.stderr`, where they are the descriptors 1 and 2."""
+    """Put a `StandardStream` under `sys.stdout` and `sys.stderr` if they are the descriptors 1 and 2."""
     choose_quiet(False)
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
@@ -80,7 +80,7 @@ def guard_standard_streams() -> None:
         guarded = io.TextIOWrapper(
             io.BufferedWriter(StandardStream(number, forgiving=number == 2)),
             encoding=stream.encoding,
-            errors="backslashreplace",  # a terminal that cannot show a letter gets its escape, not a traceback
+            errors="backslashreplace",  # for a terminal that cannot show a character: an escape, not a traceback
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )
@@ -103,7 +103,7 @@ def standard_output_error() -> InputError | None:
 
 
 def give_up_standard_output() -> None:
-    """Discard the buffer of standard output, which the interpreter would flush at its end."""
+    """Discard the buffer of standard output, which the interpreter would flush at exit."""
     stream = _guarded(sys.stdout)
     if stream is not None:
         stream.is_gone = True
@@ -119,7 +119,7 @@ def is_blocked() -> bool:
 
 
 def abandon_writes() -> None:
-    """Discard all further output, and end a write under way. Only for signal handlers."""
+    """Discard all further output, and end a pending write. Only for signal handlers."""
     streams = _all()
     for stream in streams:
         stream.is_gone = True

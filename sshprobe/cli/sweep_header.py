@@ -51,7 +51,7 @@ def sweep_header(
 
 
 def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
-    """Return how records name profiles."""
+    """Return the names of profiles for records."""
     from sshprobe.model.records import ProfileReference
 
     return [
@@ -69,7 +69,7 @@ def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
 def sweep_settings(
     chosen: ChosenTargets, profiles: Sequence[str], settings: ScanSettings, *, skip_silent: bool = False
 ) -> SweepSettings:
-    """Return what a header says of the options of its scan. `profiles`: as the user named them."""
+    """Return the options of a scan for its header. `profiles`: as the user named them."""
     from sshprobe.model.records import PaceSettings, SweepSettings
 
     return SweepSettings(

@@ -1,4 +1,4 @@
-"""The report of a scan as text: blocks of hosts and a table, or with --fix what to paste."""
+"""The report of a scan as text: blocks of hosts and a table, or with --fix the lines to paste."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TextSink(Sink):
 
     - `blocks`: a block of each host, for few hosts; with `verbose`, of each one that was seen. None: blocks at the end
       if there are at most `BLOCKS_UP_TO` hosts then.
-    - `fleet`: what the keys of all hosts say together, where that is known before the first host.
+    - `fleet`: the comparison of all keys, if it is known before the first host.
     - `again`: the command that shows one host, without the host; None: no hint.
     - `kept_in`: the file that gets the records. `resumable`: an interrupted scan can continue in it.
     - `is_cut_off`: hosts are missing because a file that was read is cut off.
@@ -71,7 +71,7 @@ class TextSink(Sink):
         self._view = FleetBuilder(verbose=verbose)
 
     def add(self, batch: HostBatch) -> None:
-        """Write blocks, and keep what the table needs."""
+        """Write blocks, and keep the data for the table."""
         for group in batch.groups:
             stats = group[0].stats
             self._hosts += len(group)
@@ -87,7 +87,7 @@ class TextSink(Sink):
 
     def _show(self, record: HostRecord) -> None:
         if saw_nothing(record) and not self._shows_silent:
-            return  # the table says it all; in a scan of dead networks there are thousands
+            return  # the table has everything, and a scan of dead networks has thousands of such hosts
         gap = "\n" if self._shown else ""
         self._shown += 1
         known = {each.profile: self._remedies.get(each.profile) for each in record.verdicts}
@@ -95,7 +95,8 @@ class TextSink(Sink):
         self._write(gap + host_block(host_view(record, remedies, describe), self._terminal, verbose=self._verbose))
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Write the fleet, unless it is one host whose block says it all; then what of profiles was not verified."""
+        """Write the table and the fleet, unless the block of a single host shows all; then the unverified parts of
+        profiles."""
         if self._held is not None:
             self._blocks = self._shows_silent = True
             for result in self._held:
@@ -137,7 +138,7 @@ class FixSink(Sink):
     def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
         self._format = format_
         self._remedies = RemedyCache(profile, strict=strict, fleet=fleet)
-        from sshprobe.views.fixes import Plan  # for --fix alone
+        from sshprobe.views.fixes import Plan  # only for --fix
 
         self._plan = Plan()
 

@@ -68,7 +68,7 @@ class JsonFormatter(logging.Formatter):
             "elapsed": getattr(record, "elapsed", None),
             "message": record.getMessage().strip(),
         }
-        import json  # for a trace alone
+        import json  # only for a trace
 
         return json.dumps(fields)
 
@@ -99,11 +99,11 @@ class TraceFile(logging.FileHandler):
 
 
 def refuse_trace(trace: str | None, records: str | None) -> None:
-    """Raise an error for a trace that would replace records, of this scan or another.
+    """Raise an error if the trace would replace records of this scan or another.
 
     Raises:
-        click.UsageError: both have one name.
-        InputError: the file holds records.
+        click.UsageError: if both have the same name.
+        InputError: if the file has records.
     """
     if trace is None:
         return
@@ -112,7 +112,7 @@ def refuse_trace(trace: str | None, records: str | None) -> None:
     if records is not None and os.path.realpath(trace) == os.path.realpath(records):
         raise click.UsageError("`--trace` and the records need a file each")
     if holds_sweep(trace):
-        raise InputError("holds records, which a trace would replace: name another file with `--trace`", source=trace)
+        raise InputError("has records, which a trace would replace: name another file with `--trace`", source=trace)
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def tracing(*, to_stderr: bool, file: str | None, format_: str) -> Iterator[None
     """Log every step to standard error, to a file, or both.
 
     Raises:
-        InputError: the file cannot be opened, or, at the end of the block, could not be written in full.
+        InputError: if the file cannot be opened or, at the end of the block, was not written in full.
     """
     if not to_stderr and file is None:
         yield

@@ -87,7 +87,7 @@ class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     grades: list[str]
     """Only hosts with these grades of those records."""
     ports: list[int]
-    """Ports for targets that name none."""
+    """Ports for targets without one."""
     exclude: list[str]
     """Hosts and networks that are never contacted."""
     exclude_files: list[SourceFile]

@@ -1,4 +1,4 @@
-"""Hosts that must never be contacted, also when they are targets, and sets of addresses as intervals."""
+"""Hosts that must never be contacted, even as targets, and sets of addresses as intervals."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Intervals = tuple[Sequence[int], Sequence[int]]
 class Exclusions:
     """Addresses, networks, ranges and host names that are never contacted.
 
-    A network is excluded whole, with its first and last address. A name excludes that name and not the addresses it
-    may resolve to: call `covers` with the name, and again with each address before connecting.
+    A network is excluded with its first and last address. A name excludes only that name, not its addresses: call
+    `covers` with the name, and again with each address before connecting.
     """
 
     def __init__(self, specs: Iterable[Spec] = ()) -> None:
@@ -47,7 +47,7 @@ class Exclusions:
         """Read exclusions.
 
         Raises:
-            InputError: something is malformed or names a port, or a file is unreadable or empty.
+            InputError: if an exclusion is malformed or names a port, or a file is unreadable or empty.
         """
         return cls(
             _parse(word.text, word.source, word.line) for word in read_words(words, files, stdin, what="exclusion")
@@ -68,7 +68,7 @@ class Exclusions:
 
     @classmethod
     def decode(cls, data: tuple[list[str], bytes, bytes]) -> Exclusions:
-        """Return what `encode` encoded."""
+        """Return the exclusions that `encode` encoded."""
         exclusions = cls()
         exclusions._names.update(data[0])
         for version, ends in zip((4, 6), data[1:], strict=True):
@@ -126,7 +126,7 @@ def outside(intervals: Intervals, first: int, last: int) -> Iterator[tuple[int, 
 
 
 def address_value(host: str) -> tuple[int, int] | None:
-    """Return the IP version and value of an address without its zone; None of a name. Mapped ones are IPv4."""
+    """Return the IP version and value of an address without its zone; None for a name. Mapped addresses are IPv4."""
     value = ipv4_value(host)
     if value is not None:
         return 4, value

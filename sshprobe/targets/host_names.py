@@ -1,4 +1,4 @@
-"""Host names as a resolver takes them, IPv4 addresses in their one spelling, and the host of a URL."""
+"""Host names in the form for a resolver, IPv4 addresses in their usual spelling, and the host of a URL."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import suppress
 from sshprobe.model.escape import escape_text
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
-"""RFC 1123 section 2.1, and the underscore, which is not legal but which resolvers, people and ssh accept."""
+"""RFC 1123 section 2.1, plus the underscore, which is illegal but which resolvers, people and ssh accept."""
 
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
-"""The last part of no name: resolvers would read an address (https://url.spec.whatwg.org/#ends-in-a-number-checker)."""
+"""A name never ends in such a part: resolvers would read an address
+(https://url.spec.whatwg.org/#ends-in-a-number-checker)."""
 
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:[^/@]*@)?(\[[^\]/]*\]|[^/:?#\[]+)(:\d+)?(?=[/?#]|$)")
@@ -24,16 +25,16 @@ class Malformed(ValueError):
 
 
 def ipv4_value(text: str) -> int | None:
-    """Return the value of an IPv4 address written as `str(IPv4Address(value))` writes it; None of any other text."""
+    """Return the value of an IPv4 address in the spelling of `str(IPv4Address(value))`; None for any other text."""
     try:
-        packed = socket.inet_aton(text)  # takes "127.1" too, and octal numbers
+        packed = socket.inet_aton(text)  # accepts "127.1" too, and octal numbers
     except (OSError, ValueError):
         return None
     return int.from_bytes(packed, "big") if socket.inet_ntoa(packed) == text else None
 
 
 def parse_host_name(name: str) -> str:
-    """Return a host name as the resolver takes it: ASCII, lower case, no final dot."""
+    """Return a host name in the form for a resolver: ASCII, lower case, no final dot."""
     if not name.isascii():
         try:
             name = name.encode("idna").decode("ascii")  # RFC 3490

@@ -1,8 +1,8 @@
 """Targets of a Python program: one, or any iterable of them, checked before a host is contacted.
 
 Up to `READ_AHEAD` entries are read first and treated as on the command line: networks are expanded, and a host that is
-named twice is scanned once. A longer iterator, or an async iterable, is a stream: its entries are read as hosts are
-started, and each is expanded by itself.
+named twice is scanned once. A longer iterator, or an async iterable, is a stream: each entry is read when hosts can be
+started, and expanded separately.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _END = object()
 
 
 class TargetSource(AsyncIterator[Target]):
-    """The targets of one scan. An error of the program's iterable ends it, and is kept in `error`."""
+    """The targets of one scan. An error of the caller's iterable ends it, and is kept in `error`."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class TargetSource(AsyncIterator[Target]):
         return entry
 
     async def aclose(self) -> None:
-        """Close an async generator of the program."""
+        """Close the caller's async generator."""
         close = getattr(self._async_rest, "aclose", None)
         if close is not None:
             await close()
@@ -107,7 +107,7 @@ def open_targets(targets: Targets) -> TargetSource:
 
 
 def open_target(target: TargetLike) -> Target:
-    """Return the one host that `target` names. Raises as `open_targets`, and `InputError` if it names several."""
+    """Return the host that `target` names. Raises as `open_targets`, and `InputError` if it names several."""
     expanded, total = _expanded([target])
     if total != 1:
         raise InputError(f"{quote(str(target))} names {total:,} hosts: `scan` takes them")
@@ -135,7 +135,7 @@ def _expanded(entries: Iterable[Any]) -> tuple[Iterator[Target], int]:
 
 
 def word_of(entry: object) -> str:
-    """Return a string, or an object of `ipaddress`, as a word of the command line. Raises as `open_targets`."""
+    """Parse a string or an object of `ipaddress` like a word of the command line. Raises as `open_targets`."""
     if isinstance(entry, str):
         if entry == "-":
             raise InputError('"-" is not a host: give the lines of standard input, as in `map(str.strip, sys.stdin)`')
@@ -165,7 +165,7 @@ def _checked(target: Target) -> Target:
 
 
 def _anything(value: object) -> object:
-    return value  # programs are not all type-checked
+    return value  # callers may not be type-checked
 
 
 def _name(value: object) -> str:

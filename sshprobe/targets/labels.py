@@ -20,7 +20,7 @@ def is_label(text: str) -> bool:
 
 
 def labels_of_comment(comment: str) -> tuple[str, ...]:
-    """Return the labels of a comment that has nothing else; none of any other comment."""
+    """Return the labels of a comment that has nothing else; no labels for any other comment."""
     words = comment.split()
     return tuple(dict.fromkeys(words)) if all(map(is_label, words)) else ()
 
@@ -28,7 +28,7 @@ def labels_of_comment(comment: str) -> tuple[str, ...]:
 def joined(
     common: Sequence[str], own: Iterable[str], *, source: str | None = None, line: int | None = None
 ) -> tuple[str, ...]:
-    """Return the labels of one target: those of all targets and its own. Raises `InputError` if they are too many."""
+    """Return the labels of one target: those of all targets and its own. Raises `InputError` if there are too many."""
     labels = tuple(dict.fromkeys((*common, *own)))
     if len(labels) > MAX_LABELS:
         raise InputError(f"has {len(labels)} labels: a target has at most {MAX_LABELS}", source=source, line=line)

@@ -1,7 +1,7 @@
 """Targets from standard input, each scanned as soon as its line arrives: `masscan ... | sshprobe scan -`.
 
-A thread reads, so that nothing else waits for a line. The scan takes targets when it has room; little is read ahead.
-A line that is not a target is reported and skipped.
+A thread reads, so that nothing else waits for a line. The scan takes a target when it can start one; little is read
+ahead. A line that is not a target is reported and skipped.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "standard input"
 
 REMEMBERED = 1_000_000
-"""The last targets, which are not scanned a second time. They take about 80 MB."""
+"""The number of last targets that are remembered and not scanned again. They take about 80 MB."""
 
 REPORTED = 10
-"""Lines that are reported one by one; the others are counted."""
+"""The first bad lines are reported one by one, the others are counted."""
 
 _CHUNK = 65_536
 _CHUNKS_AHEAD = 4
 _LONGEST_LINE = 2**20
 _OTHER_PROGRAMS = ("{", "[{", ",", "open ", "closed ", "banner ", "Discovered open port ")
-"""The beginnings of lines that scanners write, apart from plain lists."""
+"""The beginnings of lines that scanners write, except for plain lists."""
 
 
 class LiveTargets(Iterator[Target | None]):
@@ -69,7 +69,7 @@ class LiveTargets(Iterator[Target | None]):
     ) -> None:
         """`most_of_a_line`: targets of one line; `takes_names`: whether a line can be a host name; `labels`: of all."""
         self.bad_lines = 0
-        """Lines that were not a target so far."""
+        """The number of lines so far that were not a target."""
         self.note = note
         """Called with a message for people."""
         self.takes_names = takes_names
@@ -77,7 +77,7 @@ class LiveTargets(Iterator[Target | None]):
         self._labels = labels
         self._most_of_a_line = most_of_a_line
         self._ready: Iterator[Target] = first
-        self._first: Target | None = None  # which `wait` waited for
+        self._first: Target | None = None  # the target that `wait` waited for
         self._lines: deque[bytes] = deque()
         self._line = 0
         self._has_ended = False
@@ -139,7 +139,7 @@ class LiveTargets(Iterator[Target | None]):
         return self.takes_names
 
     def stop(self) -> None:
-        """Give no further targets: the scan is to end."""
+        """Return no further targets: the scan is to end."""
         self._ready = iter(())
         self._lines.clear()
         self._has_ended = True
@@ -167,7 +167,7 @@ class LiveTargets(Iterator[Target | None]):
         while True:
             chunk: bytes | InputError
             try:
-                # Not by the stream: a lock that this thread holds at the end of the process would crash it.
+                # The file object is not used: its lock, held by this thread at exit, would crash the process.
                 chunk = stdin.read(_CHUNK) if number < 0 else os.read(number, _CHUNK)
             except (OSError, ValueError) as error:
                 chunk = InputError(f"cannot be read: {getattr(error, 'strerror', error)}", source=STANDARD_INPUT)
@@ -277,7 +277,7 @@ class LiveTargets(Iterator[Target | None]):
             if not self._is_forgetting:
                 self._is_forgetting = True
                 self.note(
-                    f"{STANDARD_INPUT}: more than {REMEMBERED:,} targets: one that comes again after as many others is "
+                    f"{STANDARD_INPUT}: more than {REMEMBERED:,} targets: a duplicate after as many others is "
                     "scanned again"
                 )
         return True

@@ -25,7 +25,7 @@ _HEADERS = frozenset(
 )
 
 _NOTHING = frozenset(("null", "none", "undefined", "nan"))
-"""What jq, Python, JavaScript and pandas print where there is no value. A resolver would look for such a host."""
+"""Words that jq, Python, JavaScript and pandas print for a missing value. A resolver would look for such a host."""
 
 NOT_TEXT = "is not text: it holds NUL bytes"
 
@@ -39,7 +39,7 @@ _CHUNK = 2**16
 
 
 class Word(msgspec.Struct, frozen=True):
-    """One target or exclusion as text, and where it stood: None for an argument."""
+    """One target or exclusion as text, and its place: None for an argument."""
 
     text: str
     source: str | None = None
@@ -131,16 +131,16 @@ def too_large(source: str, most: int) -> InputError:
 
 
 def refuse_header(text: str, source: str | None, line: int | None) -> None:
-    """Raise `InputError` where the first line of a list is what its column is called."""
+    """Raise `InputError` if the first line of a list is the heading of its column."""
     if text.lower() in _HEADERS:
         words = f'"{text}" is the name of a column and not a host: leave it out, or write "{text}." if it is one'
         raise InputError(words, source=source, line=line)
 
 
 def refuse_nothing(text: str, source: str | None, line: int | None) -> None:
-    """Raise `InputError` for the word that a program writes where there is no value."""
+    """Raise `InputError` for a word that programs print for a missing value."""
     if text[:1] in "nNuU" and text.partition(":")[0].lower() in _NOTHING:
-        words = f'"{text}" is what programs print for a value that is missing, and not a host: take it out'
+        words = f'"{text}" is not a host: programs print it for a missing value. Remove it'
         raise InputError(words, source=source, line=line)
 
 

@@ -1,12 +1,12 @@
-"""All targets of a scan as one numbered space, which holds each host and port once and expands none of them.
+"""All targets of a scan as one numbered space. It holds each host and port once, and does not expand networks.
 
 Addresses become intervals. Those without a port are one class, scanned on every port of the scan; those with a port
 are a class for each port; names are separate. Each class is sorted once, and overlaps are removed, also those between
 the first class and the classes of the scan's ports. So the intervals are disjoint: the scan remembers no target, and
 the number of targets is exact before it starts.
 
-Memory follows the words of the user: 16 bytes for an IPv4 interval, whether one address or a /8, somewhat more for an
-IPv6 one, and a string for a name.
+Memory depends on the words of the user: 16 bytes for an IPv4 interval, whether one address or a /8, somewhat more for
+an IPv6 interval, and a string for a name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from sshprobe.targets.specs import HostSpec, Spec, Target
 _TEXT_IS_HOST = 0
 _TEXT_IS_ENDPOINT = 1
 _FIRST_TEXT = 2
-"""Numbers of texts. The user mostly wrote the address itself; from 2 they are places in a table of texts and labels."""
+"""Numbers of texts. Usually the user wrote the address itself; from 2 on, they are indexes of a table of texts and
+labels."""
 
 _Entry = tuple[str, tuple[str, ...]]
 """A text of the user, and labels."""
@@ -36,7 +37,7 @@ class TargetSpace:
     """The targets, numbered from 0 to `total` - 1: addresses of each class in ascending order, then names."""
 
     def __init__(self, specs: Iterable[Spec], ports: Sequence[int]) -> None:
-        """Take `specs`; those that name no port are scanned on each of `ports`."""
+        """Use `specs`; those without a port are scanned on each of `ports`."""
         collected = _Collected()
         for spec in specs:
             collected.add(spec)
@@ -46,7 +47,7 @@ class TargetSpace:
         for block in self._blocks:
             self._starts.append(self._starts[-1] + block.size)
         self.total = self._starts.pop()
-        """How many targets there are: pairs of a host and a port."""
+        """The number of targets, that is, pairs of a host and a port."""
 
     @property
     def has_names(self) -> bool:
@@ -61,7 +62,7 @@ class TargetSpace:
         return self._blocks[number].target(index - self._starts[number], self._texts)
 
     def count(self, exclusions: Exclusions) -> int:
-        """Return how many targets are not excluded. A name is one, whatever it resolves to."""
+        """Return the number of targets that are not excluded. A name counts once, whatever it resolves to."""
         return sum(block.count(exclusions) for block in self._blocks) if exclusions else self.total
 
 
@@ -84,7 +85,7 @@ class _Addresses(msgspec.Struct):
         offset, which = divmod(index, len(self.ports))
         interval = bisect_right(self.starts, offset) - 1
         value = self.firsts[interval] + offset - self.starts[interval]
-        if self.version == 4:  # str(IPv4Address(value)), in a third of its time
+        if self.version == 4:  # str(IPv4Address(value)), three times as fast
             host = f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
         else:
             host = str(IPv6Address(value))
@@ -140,7 +141,7 @@ class _Pile(msgspec.Struct):
 
     @classmethod
     def of(cls, version: int) -> _Pile:
-        return cls(array("I"), array("I")) if version == 4 else cls([], [])  # no array holds 128 bits
+        return cls(array("I"), array("I")) if version == 4 else cls([], [])  # an array cannot hold 128 bits
 
     def add(self, first: int, last: int, text: int) -> None:
         self.firsts.append(first)
@@ -253,6 +254,6 @@ def _name_blocks(names: dict[str, int], ports: tuple[int, ...]) -> Iterator[_Nam
 
 
 def _number(host: str) -> tuple[int, int] | None:
-    """Return the IP version and value of an address; None of a name, and of an address with a zone."""
+    """Return the IP version and value of an address; None for a name or an address with a zone."""
     is_name = host[-1:].isalpha() and ":" not in host  # quick, for long lists of names
     return None if is_name or "%" in host else address_value(host)

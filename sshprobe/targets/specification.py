@@ -28,16 +28,16 @@ _A_PORT = re.compile(r"[0-9]{1,5}")
 _PATTERN = re.compile(r"(?:(?:\d+(?:-\d+)?|\*)\.){3}(?:\d+(?:-\d+)?|\*)")
 
 MAX_PIECES = 65_536
-"""The most intervals of one pattern: as many as "10.*.*.1" has. "*.*.*.1" would have 16 million."""
+"""The most intervals of one pattern: the number for "10.*.*.1". "*.*.*.1" would have 16 million."""
 
 
 def parse_specification(
     text: str, *, source: str | None = None, line: int | None = None, labels: tuple[str, ...] = ()
 ) -> Spec:
-    """Parse one target. `source` and `line` are its place, for the error.
+    """Parse one target. An error names `source` and `line`.
 
     Raises:
-        InputError: `text` has none of the forms above; the message quotes it and says why.
+        InputError: if `text` does not have one of these forms; the message quotes it and gives the reason.
     """
     try:
         spec = _parse(text)
@@ -49,9 +49,9 @@ def parse_specification(
 def host_specification(
     host: str, port: int | None = None, *, text: str | None = None, source: str | None = None, line: int | None = None
 ) -> HostSpec:
-    """Return one host of another program's output: a name or an address, and separately its port.
+    """Return a target from a name or address and a port that another program wrote.
 
-    `text` is the user's word for it, if that is something else; it is escaped.
+    `text` is the user's word for it if that differs; it is escaped.
 
     Raises:
         InputError: `host` is neither a name nor an address.
@@ -112,7 +112,7 @@ def _parse(text: str) -> Spec:
 
 
 def _as_in(text: str) -> str:
-    """Return the hint how to write `text`, if it is a target."""
+    """Return a hint to write `text`, if it is a target."""
     return f", as in {escape_unprintable(text)}" if _spec_of(text) is not None else ""
 
 
@@ -158,7 +158,7 @@ def _split_port(text: str) -> tuple[str, int | None]:
 def _parse_port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise Malformed(f"has no port: {quote(text)} is not a number" if text else 'has no port after its ":"')
-    # The length first: int() is slow for a million digits.
+    # The length is checked first: int() is slow for a million digits.
     if len(text) > 5 or not 1 <= int(text) <= 65535:
         raise Malformed("has no such port: ports are 1 to 65535")
     return int(text)
@@ -218,7 +218,7 @@ def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
 
 def _parse_host(host: str) -> str:
     if ":" in host:
-        if not host.isprintable():  # Python takes any text for a zone, and records would have it
+        if not host.isprintable():  # Python accepts any text as a zone, and records would contain it
             raise Malformed("is not an IPv6 address: it holds characters that cannot be printed")
         try:
             address = IPv6Address(host)

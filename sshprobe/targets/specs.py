@@ -1,7 +1,7 @@
 """The targets that a user can name, as data: a host, a network or range of addresses, a pattern of addresses.
 
-`::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2) is the IPv4 address in it, because its packets go there: exclusions and
-the rule of one connection at a time would otherwise see two addresses.
+`::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2) is the IPv4 address in it, because its packets go there. Otherwise
+exclusions, and the rule of one connection per address, would see two addresses.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Target(NamedTuple):
     """One host and port to scan."""
 
     text: str
-    """The user's word for it: for a host in a network, the network."""
+    """The user's word for it: the network, for a host in a network."""
     host: str
     """An address, or a host name in ASCII (other letters by IDNA)."""
     port: int
@@ -34,7 +34,7 @@ class Target(NamedTuple):
 
     @property
     def target(self) -> str:
-        """`text`, as records call it."""
+        """`text`, under the name that records use."""
         return self.text
 
 

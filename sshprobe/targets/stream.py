@@ -46,15 +46,15 @@ def parse_targets(
     """Read all targets of the user and return them as a lazy stream. Nothing is resolved here.
 
     `port`, one or several, is for targets without one. `-` among `arguments`, `files` or `inventories` is `stdin`.
-    `inventories` are files of other programs; without `inventory_format` their content shows the format.
-    `more` are targets that were read elsewhere. `labels` are for all targets, besides the labels of each. A host and
-    port comes once, also if networks overlap, as the first of them.
+    `inventories` are files of other programs; without `inventory_format` their content shows the format. `more` are
+    targets that were read elsewhere. `labels` are for all targets, in addition to their own labels. Each host and port
+    comes once, even if networks overlap: the first one counts.
 
     With a `seed` (0 or more) the order is a permutation of all targets, the same for the same targets and seed. Without
     one, addresses come in ascending order, those without a port first, then names in the order given.
 
     Raises:
-        InputError: something is malformed, a file is unreadable or empty, or there is no target.
+        InputError: if a target is malformed, a file is unreadable or empty, or no target is named.
     """
     arguments, files, inventories = list(arguments), list(files), list(inventories)
     if STANDARD_INPUT in inventories and [*arguments, *files, *inventories].count(STANDARD_INPUT) > 1:
@@ -103,7 +103,7 @@ def _labelled(specs: Iterable[Spec], labels: Sequence[str]) -> Iterator[Spec]:
 
 
 class TargetStream(Iterator[Target]):
-    """The targets of a scan, made as they are read. It takes as much memory as the words that named them."""
+    """The targets of a scan, created on iteration. Memory depends on the number of words, not of targets."""
 
     def __init__(self, space: TargetSpace, *, seed: int | None = None, notices: Sequence[str] = ()) -> None:
         self._space = space
@@ -140,8 +140,8 @@ class Permutation:
     CT-RSA 2002, section 5). Each round can be undone, so no two indices meet. a * b is a little above the size of the
     space; results outside are encrypted again until they are inside (cycle walking, section 4 there).
 
-    Neighbours in the space are far apart in time, so every subnet gets its connections spread over the whole scan. This
-    is for manners and not for secrecy.
+    Neighbours in the space are far apart in time, so the connections to every subnet are spread over the whole scan.
+    The purpose is politeness, not secrecy.
     """
 
     def __init__(self, size: int, seed: int) -> None:
@@ -192,13 +192,13 @@ class PlacedRecords(Iterable[Record], Protocol):
 def targets_of_records(
     records: PlacedRecords, *, statuses: Collection[Status] = (), grades: Collection[Grade] = (), name: str
 ) -> Iterator[HostSpec]:
-    """Yield the host and port of each record, to be scanned again with the text that the user gave it.
+    """Yield the host and port of each record, to be scanned again, with the user's original text.
 
     With `statuses`, only hosts with one of these; with `grades`, only those with such a grade from any profile.
     `name` names the source of all records, for the error.
 
     Raises:
-        InputError: a record has a host or port that cannot be one, or no host is left.
+        InputError: if a record has an invalid host or port, or no host is left.
     """
     seen = found = 0
     for record in records:

@@ -170,7 +170,7 @@ def test_records_go_to_the_file_besides(run: Run) -> None:
         (("--format", "sshd_config.d", "-o", "x"), "`--format sshd_config.d` needs `--fix`"),
         (("--fix", "--format", "json"), "`--fix` cannot write json: use --format sshd_config, sshd_config.d,"),
         (("--format", "sshd_config"), "`--format sshd_config` needs `--fix`: add it"),
-        (("--fix", "-o", "x"), "`-o x` is for records, not for what `--fix` prints: use .json or .jsonl"),
+        (("--fix", "-o", "x"), "`-o x` is for records, not for the output of `--fix`: use .json or .jsonl"),
         (("--fix", "-v"), "`--fix` prints no report: omit `-v`"),
         (("--fix", "--profile", "mozilla-modern", "--profile", "alibaba-ecs"), "`--fix` fixes for one profile"),
     ],

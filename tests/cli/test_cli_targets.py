@@ -105,7 +105,7 @@ def test_inventories_count_skipped_entries(tmp_path: Path, closed_port: int) -> 
         cwd=tmp_path,
     )
     assert run.stderr.decode().splitlines() == [
-        "note: known_hosts: 1 left out: patterns, which name no host",
+        "note: known_hosts: 1 left out: patterns, which are not hosts",
         "note: known_hosts: 1 left out: hashed host names, which cannot be read",
     ]
     records = [record for record in map(json.loads, run.stdout.splitlines()) if record["type"] == "host"]

@@ -107,7 +107,7 @@ def test_our_own_options_are_accepted(arguments: tuple[str, ...], capsys: pytest
 @pytest.mark.parametrize("option", ["-host", "-p", "-oX", "--targets", "-V", "-json=x"])
 def test_foreign_options_before_the_command(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = error(capsys, option, "127.0.0.1")
-    assert words.startswith(f"`{option.partition('=')[0]}` stands where a command belongs, as in `sshprobe scan HOST`")
+    assert words.startswith(f"`{option.partition('=')[0]}` is in the place of a command, as in `sshprobe scan HOST`")
 
 
 def test_help_and_version_need_no_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -167,7 +167,7 @@ def test_a_database_that_fails_later_ends_with_2_and_whole_files(tmp_path: Path)
     words = done.stderr.decode()
     assert done.returncode == 2
     assert words.startswith("error: ")
-    assert "h.db: database or disk is full (the history lacks the rest of this scan, its files are whole)" in words
+    assert "h.db: database or disk is full (the history lacks the rest of this scan; its files are complete)" in words
     lines = [json.loads(line) for line in (tmp_path / "x.jsonl").read_bytes().splitlines()]
     assert [line["type"] for line in lines].count("host") == 14
     assert lines[-1]["type"] == "summary"

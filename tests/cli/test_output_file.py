@@ -88,7 +88,7 @@ def test_a_backup_never_replaces_an_input(folder: Path) -> None:
     before = contents(folder)
     run = sshprobe("scan", "--from-records", "mon.jsonl~", "--status", "timeout", "-o", "mon.jsonl", cwd=folder)
     assert (run.returncode, contents(folder)) == (2, before)
-    assert run.stderr.startswith(b"error: mon.jsonl: is read, and would be where what it held before is kept:")
+    assert run.stderr.startswith(b"error: mon.jsonl: is an input, and would become the backup of the output:")
 
 
 @pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon"])

@@ -87,7 +87,7 @@ def test_a_trace_never_replaces_records(records: str, tmp_path: Path) -> None:
     for name in (records, "link"):
         run = sshprobe("scan", "127.0.0.1:1", "--trace", name, cwd=tmp_path)
         assert (run.returncode, run.stderr.count(b"\n")) == (2, 1)
-        assert f"error: {name}: holds records".encode() in run.stderr
+        assert f"error: {name}: has records".encode() in run.stderr
     run = sshprobe("scan", "127.0.0.1:1", "-o", "new.jsonl", "--trace", "./new.jsonl", cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, b"")
     assert (tmp_path / records).read_bytes() == before

@@ -300,7 +300,7 @@ def test_one_host_is_an_object_and_several_are_a_list(tmp_path: Path) -> None:
     assert json.loads(run.stdout)["target"] == "192.0.2.1:22"
     run = sshprobe("report", "several.jsonl", "--format", "ssh-audit", cwd=tmp_path)
     assert [each["target"] for each in json.loads(run.stdout)] == ["192.0.2.1:22", "192.0.2.2:22"]
-    assert run.stderr == b"note: 1 host is left out: nothing was seen of SSH there\n"
+    assert run.stderr == b"note: 1 host is left out: no SSH server was seen there\n"
     run = sshprobe("report", "silent.jsonl", "--format", "ssh-audit", cwd=tmp_path)
     assert (run.returncode, json.loads(run.stdout)) == (0, [])
     run = sshprobe("report", "one.jsonl", "--format", "ssh-audit", "--by", "key", cwd=tmp_path)

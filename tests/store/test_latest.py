@@ -154,7 +154,7 @@ def test_a_threshold_is_not_passed_by_silence(tmp_path: Path, capsys: pytest.Cap
     # As for a server that cannot be judged in one scan: passing needs a judgement.
     good = lines(clean("a", MONDAY))
     assert grade(good, lines(silent("timeout", TUESDAY))) == (0, said)
-    counts = "note: a:22 answered the last time and could not be judged: `--fail-on` counts that\n"
+    counts = "note: a:22 answered last time but could not be judged: `--fail-on` counts that\n"
     assert grade(good, lines(silent("throttled", TUESDAY))) == (1, said + counts)
 
 

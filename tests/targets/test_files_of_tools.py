@@ -182,11 +182,11 @@ def test_grepable_output() -> None:
 OTHER_JSON = {
     '{"ip":"127.0.0.1","port":443,"host":"a","tls_version":"tls13"}': "is JSON of tlsx",
     '{"template-id":"ssh","host":"127.0.0.1:22","ip":"127.0.0.1","port":"22"}': "is JSON of nuclei",
-    '{"ip":"127.0.0.1","port":443,"path":"/"}': "is not an inventory that is known: for its hosts, `jq -r .ip FILE",
-    '{"name":"db","host":"127.0.0.1","port":5432}': "is not an inventory that is known: for its hosts, `jq -r .host",
-    '{"targets":["127.0.0.1"],"exclude":["127.0.0.2"]}': "is not an inventory that is known",
-    '[{"ip":"127.0.0.1","path":"/"}]': "is not an inventory that is known: for its hosts, `jq -r '.[].ip' FILE",
-    '{"data":{"ssh":{"status":"success"}}}': "is not an inventory that is known",
+    '{"ip":"127.0.0.1","port":443,"path":"/"}': "is not a known inventory: for its hosts, `jq -r .ip FILE",
+    '{"name":"db","host":"127.0.0.1","port":5432}': "is not a known inventory: for its hosts, `jq -r .host",
+    '{"targets":["127.0.0.1"],"exclude":["127.0.0.2"]}': "is not a known inventory",
+    '[{"ip":"127.0.0.1","path":"/"}]': "is not a known inventory: for its hosts, `jq -r '.[].ip' FILE",
+    '{"data":{"ssh":{"status":"success"}}}': "is not a known inventory",
 }
 
 
@@ -368,11 +368,11 @@ def test_the_name_of_a_column_is_not_a_host() -> None:
 @pytest.mark.parametrize("word", ["null", "null:22", "None", "nan", "undefined"])
 def test_a_missing_value_is_not_a_host(word: str) -> None:
     data = f"192.0.2.1\n{word}\n".encode()
-    with pytest.raises(InputError, match=f':2: "{word}" is what programs print for a value that is missing'):
+    with pytest.raises(InputError, match=f':2: "{word}" is not a host: programs print it for a missing value'):
         parse_targets(["-"], stdin=io.BytesIO(data))
-    with pytest.raises(InputError, match=f':2: "{word}" is what programs print'):
+    with pytest.raises(InputError, match=f':2: "{word}" is not a host: programs print it'):
         parse_targets([], inventories=["-"], stdin=io.BytesIO(data))
-    with pytest.raises(InputError, match=f'^"{word}" is what'):
+    with pytest.raises(InputError, match=f'^"{word}" is not a host'):
         parse_targets([word])
 
 

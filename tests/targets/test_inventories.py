@@ -297,8 +297,8 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
         ("[] {}", ':1: is not JSON: something follows its "]"'),
         ("[]", ": holds no target"),
         ("[[[{}]]]", ":1: is not an inventory"),
-        ("{}", ":1: is not an inventory that is known"),
-        ('\n{"a": {"ghosts": []}}', ":2: is not an inventory that is known"),
+        ("{}", ":1: is not a known inventory"),
+        ('\n{"a": {"ghosts": []}}', ":2: is not a known inventory"),
         ('{"type":"sweep"}', ":1: holds records of a sweep: use `--from-records`"),
         ('{"sweep":{},"hosts":[],"summary":{}}', ":1: holds records of a sweep"),
         ('{"ip": "192.0.2.1", "ports": 22}', ':1: "ports" is not a list'),
@@ -373,7 +373,7 @@ def test_ssh_config(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
         ]
     assert folder.notices(CONFIG) == [
         "1 left out: `Include`, which is not followed: name those files too",
-        "3 left out: patterns, which name no host",
+        "3 left out: patterns, which are not hosts",
         "2 left out: `Match` blocks that ask for more than the host (`exec` is never run): their settings are not used",
         "2 left out: hosts that are reached through another host (ProxyJump or ProxyCommand)",
     ]
@@ -397,7 +397,7 @@ def test_ssh_agrees_with_the_inventory(folder: Folder) -> None:
     [
         ("Host a\n  Port ssh\n", ':2: "ssh" is not a port'),
         ("Host a\n  Port 70000\n", ':2: "70000" is not a port'),
-        ("Host a\n  HostName a b\n", ':2: `hostname` has an argument too many, "b"'),
+        ("Host a\n  HostName a b\n", ':2: `hostname` has an extra argument, "b"'),
         ("Host a\n  Port 22\n\n???\n", ':4: "???" is not a keyword of ssh_config'),
         ('Host "a\nPort 22\n', ":1: `host` has a quote that does not end"),
         ("Host b\nPort 22\nMatch host\n", ":3: `match` has no argument for `host`"),
@@ -433,7 +433,7 @@ def test_known_hosts(folder: Folder) -> None:
             ("web2:2222", "web2", 2222),
         ]
     assert folder.notices(KNOWN) == [
-        "2 left out: patterns, which name no host",
+        "2 left out: patterns, which are not hosts",
         "2 left out: lines of certificate authorities and revoked keys",
         "1 left out: hashed host names, which cannot be read",
     ]
@@ -453,7 +453,7 @@ def test_an_alias_in_known_hosts_costs_no_other_name(folder: Folder, name: str) 
         ("web1", "web1", 22),
         ("web2:2222", "web2", 2222),
     ]
-    reason = f'names that are not of a host, as `HostKeyAlias` makes; the first is "{name}" in line 2'
+    reason = f'names that are not host names, such as those of `HostKeyAlias`; the first is "{name}" in line 2'
     assert folder.notices(content) == [f"2 left out: {reason}"]
     assert folder.error(f"\n{name} {KEY}\n") == f": holds no target; 1 left out: {reason}"
 

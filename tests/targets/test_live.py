@@ -79,7 +79,7 @@ def test_duplicates_are_dropped_among_the_last_targets(monkeypatch: pytest.Monke
     monkeypatch.setattr(live_module, "REMEMBERED", 2)
     notes: list[str] = []
     assert [each.split()[0][-1] for each in all_of(data, notes)[0]] == ["1", "2", "3", "4", "1"]
-    words = "more than 2 targets: one that comes again after as many others is scanned again"
+    words = "more than 2 targets: a duplicate after as many others is scanned again"
     assert notes == [f"standard input: {words}"]
 
 

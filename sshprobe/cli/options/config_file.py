@@ -10,7 +10,7 @@ from sshprobe.platform.system import config_directory
 
 
 def config_file() -> Path:
-    """Return where tables are saved. Raises `InputError` if there is no home folder."""
+    """Return the path of the file. Raises `InputError` if there is no home folder."""
     try:
         return config_directory() / "sshprobe" / "config.toml"
     except RuntimeError:
@@ -50,5 +50,5 @@ class ConfigFile:
         return self._lines.line(place)
 
     def fail(self, place: tuple[str, ...], message: str) -> NoReturn:
-        """Raise the `InputError` of a place in the file."""
+        """Raise the `InputError` for a place in the file."""
         self._lines.fail(place, message)

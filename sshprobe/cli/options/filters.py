@@ -1,6 +1,6 @@
-"""Options for saved records: which hosts are meant (`--host`, `--finding` and others), and lists of known weak keys.
+"""Options for saved records: filters of hosts (`--host`, `--finding` and others), and lists of known weak keys.
 
-A host has to fit each kind of filter that is given, and of one kind one of its values.
+A host must match every filter that is given, by at least one of its values.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ class HostFilter(NamedTuple):
         )
 
     def takes(self, record: HostRecord, findings: Callable[[], Iterable[Finding]]) -> bool:
-        """Return whether a host is wanted. `findings` returns those of all profiles and the fleet; called if needed."""
+        """Return whether a host matches. `findings` returns those of all profiles and the fleet; called only if
+        needed."""
         if not self.may_take(record):
             return False
         if self.grades and not any(verdict.grade in self.grades for verdict in record.verdicts):
@@ -162,7 +163,7 @@ def filter_options(command: Command) -> Command:
 
 
 class SeenValues:
-    """Reads the records of a first pass, and finds hosts and algorithms of a filter that no record has."""
+    """Checks a filter in a first pass: finds its hosts, labels and algorithms that no record has."""
 
     def __init__(self, wanted: HostFilter) -> None:
         self._wanted = wanted
@@ -173,7 +174,7 @@ class SeenValues:
         self._offered: set[str] = set()
 
     def add(self, record: Record) -> None:
-        """Take one record."""
+        """Check one record."""
         from sshprobe.model.records import HostRecord
 
         if not isinstance(record, HostRecord):
@@ -273,7 +274,7 @@ def fleet_facts(weak_keys: tuple[str, ...]) -> FleetFacts:
     """Return an empty collector of facts, with the lists of weak keys read.
 
     Raises:
-        InputError: a file cannot be read, or is not a list of keys.
+        InputError: if a file cannot be read or is not a list of keys.
     """
     from sshprobe.grading import FleetFacts, KnownKeys
 

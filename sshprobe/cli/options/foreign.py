@@ -1,7 +1,7 @@
-"""Options that other tools have and we do not: each is an error that names ours, before a file is written.
+"""Options of other tools that we do not have. Each is an error that names our option, before a file is written.
 
-click takes `-oX FILE` for `-o X` and `-host` for `-h`. Here a word behind one dash is an option only if it is made of
-our one-letter options, or if one of those has a value that cannot be a word.
+click reads `-oX FILE` as `-o X` and `-host` as `-h`. Here a word after one dash is an option only if it consists of our
+one-letter options, or if one of those has a value that cannot be a word.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import click
 
 
 class ForeignOption(NamedTuple):
-    """Options of other tools that have one answer."""
+    """Options of other tools that share one answer."""
 
     tools: str
     options: str
@@ -114,7 +114,7 @@ _GLUED_NUMBERS = frozenset({"p", "c"})
 """Options of one letter whose value is a number: `-p22` is as good as `-p 22`."""
 
 _OUTPUT_LETTERS = frozenset("XNGASJLDBU")
-"""`-oX` and so on choose a format elsewhere; `-oXfile.xml` would write `Xfile.xml`."""
+"""In other tools `-oX` and so on choose a format. Here `-oXfile.xml` would write `Xfile.xml`."""
 
 
 def refuse_foreign_options(command: click.Command, arguments: Sequence[str]) -> None:
@@ -137,7 +137,7 @@ def refuse_foreign_options(command: click.Command, arguments: Sequence[str]) -> 
 
 
 def _options_among(arguments: Iterable[str], valued: dict[str, bool]) -> Iterator[str]:
-    """Yield the words that are options, and no values of options of ours."""
+    """Yield the words that are options, without the values of our options."""
     words = iter(arguments)
     for word in words:
         if word == "--":
@@ -152,7 +152,7 @@ def _options_among(arguments: Iterable[str], valued: dict[str, bool]) -> Iterato
 
 
 def _is_ours(letters: str, valued: dict[str, bool]) -> bool:
-    """Return whether text behind one dash consists of one-letter options of ours, the last perhaps with a value."""
+    """Return whether text after one dash consists of our one-letter options, the last perhaps with a value."""
     for index, letter in enumerate(letters):
         takes_value = valued.get(f"-{letter}")
         if takes_value is None or (letter == "h" and len(letters) > 1):
@@ -190,14 +190,14 @@ _RECORDS_BEGIN = re.compile(rb'\s*\{\s*"(type"\s*:\s*"(sweep|host|silent|summary
 """The first bytes of records, as lines or as one document."""
 _SQLITE = b"SQLite format 3\0"
 _BACKUP = "~"
-"""Ends the names of older files, as in `x.jsonl~` and `x.jsonl.interrupted~`."""
+"""The end of the names of older files, as in `x.jsonl~` and `x.jsonl.interrupted~`."""
 
 
 _PORTS_ALONE = re.compile(r"\d{1,5}([-,]\d{1,5})+")
 
 
 def refuse_words(targets: Sequence[str]) -> None:
-    """Raise `click.UsageError` for a target that is a file here, or a port behind a host."""
+    """Raise `click.UsageError` for a target that is a file here, or a port after a host."""
     for index, word in enumerate(targets):
         if word.isascii() and word.isdigit() and len(word) <= 5 and 1 <= int(word) <= 65535:
             before = targets[index - 1] if index else "HOST"
@@ -214,7 +214,7 @@ def refuse_words(targets: Sequence[str]) -> None:
 
 
 def _answer_for(word: str) -> str | None:
-    """Return how to use a file that was given as a target, if it is one and its name is hardly a host's."""
+    """Return how to use a file that was given as a target, if it exists and its name does not look like a host."""
     from sshprobe.compression import codec_of_name
 
     bare = word.removesuffix(_BACKUP).removesuffix(".interrupted")
@@ -248,7 +248,7 @@ def _answer_for(word: str) -> str | None:
 
 
 def _head_of(name: str) -> bytes:
-    """Return the first bytes of a file, decompressed; none if its compressed data is damaged. Raises `OSError`."""
+    """Return the first bytes of a file, decompressed; empty if its compressed data is damaged. Raises `OSError`."""
     from sshprobe.compression import Decompressed, plain
 
     with Path(name).open("rb") as stream:

@@ -46,7 +46,7 @@ _OPTIONS = (
         multiple=True,
         default=(DEFAULT_PROFILE,),
         show_default=True,
-        help="Grade against this profile. Repeatable; the first decides the order.",
+        help="Grade against this profile. Repeatable; hosts are sorted by the first.",
     ),
     click.option("--strict", is_flag=True, help="Treat every algorithm that a profile does not list as a deviation."),
     click.option(
@@ -66,10 +66,10 @@ def grading_options(command: Command) -> Command:
 
 
 def load_profiles(names: tuple[str, ...]) -> list[Profile]:
-    """Return the profiles named, each once.
+    """Return the named profiles, each once.
 
     Raises:
-        InputError: one is unknown, broken or of clients, or two different ones have the same id.
+        InputError: if one is unknown, invalid or for clients, or two different ones have the same id.
     """
     from sshprobe.profiles import load_profile
 

@@ -1,4 +1,4 @@
-"""The option that names a history, and what opens it."""
+"""The option that names a history, and the function that opens it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def open_database(words: str, *, create: bool = False, migrate: bool = False) ->
     """Open a history (see `sshprobe.store.history.database.open_history`).
 
     Raises:
-        InputError: the database cannot be used, or the extra `history` is not installed.
+        InputError: if the database cannot be used, or the extra `history` is not installed.
     """
     try:
         from sshprobe.store.history.database import open_history

@@ -75,10 +75,10 @@ _OPTIONS = (
         type=FILE,
         metavar="FILE",
         callback=_no_dash,
-        help="Write records to FILE, e.g. scan.jsonl.zst; keep an older one as FILE~.",
+        help="Write records to FILE, e.g. scan.jsonl.zst; an older FILE becomes FILE~.",
     ),
-    click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show everything that was seen of every host."),
-    quiet_option("Print only errors and what --format or --fix asks for."),
+    click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show everything that was seen of each host."),
+    quiet_option("Print only errors and the output of --format or --fix."),
 )
 
 
@@ -91,7 +91,7 @@ def fix_format(written: OutputOptions, profiles: Sequence[Profile], *, verbose: 
     """Return the format of the fix (None without `--fix`) and the format of the records.
 
     Raises:
-        click.UsageError: the two were mixed.
+        click.UsageError: if the two were mixed.
     """
     format_, output = written.format_, written.output
     if not written.fix:
@@ -104,7 +104,7 @@ def fix_format(written: OutputOptions, profiles: Sequence[Profile], *, verbose: 
         )
     if output is not None and not output.lower().removesuffix(".zst").removesuffix(".gz").endswith((".json", ".jsonl")):
         raise click.UsageError(
-            f"`-o {output}` is for records, not for what `--fix` prints: use .json or .jsonl, or `> {output}`"
+            f"`-o {output}` is for records, not for the output of `--fix`: use .json or .jsonl, or `> {output}`"
         )
     if len(profiles) > 1:
         raise click.UsageError("`--fix` fixes for one profile: name one `--profile`")

@@ -41,7 +41,7 @@ _OPTIONS = (
         type=click.Choice(["lists", "keys", "full"]),
         default="full",
         show_default=True,
-        help="Probe the algorithm lists, also the host keys, or everything.",
+        help="Probe only the algorithm lists, also the host keys, or everything.",
     ),
     click.option("--no-auth-methods", is_flag=True, help="Do not query the authentication methods."),
     auth_user_option,
@@ -50,7 +50,9 @@ _OPTIONS = (
     ),
     click.option("-4", "ipv4", is_flag=True, help="Use IPv4 addresses of names only."),
     click.option("-6", "ipv6", is_flag=True, help="Use IPv6 addresses of names only."),
-    click.option("--all-addresses", is_flag=True, help="Scan every address of a name, not the first that answers."),
+    click.option(
+        "--all-addresses", is_flag=True, help="Scan all addresses of a name, not only the first that answers."
+    ),
     click.option(
         "-c", "--concurrency", type=WholeNumber(1, 100_000), metavar="N", help="Probe N hosts at once.  [default: 100]"
     ),

@@ -24,13 +24,13 @@ from sshprobe.model.escape import escape_unprintable
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NOT_SAVED = frozenset({"saved", "save_as", "count_only", "resume", "color", "debug", "help"})
-"""Parameters of one run only."""
+"""Parameters that are never saved."""
 
 ADDED = ("exclude", "exclude_files")
-"""Exclusions of all places add up."""
+"""Parameters whose values from all places add up."""
 
 _JOINED = frozenset({"ports"})
-"""Repeatable, and saved as one word, as it was when it was not."""
+"""Repeatable, but saved as one word, as before it became repeatable."""
 
 _FROM = ("targets", "files", "inventories", "records")
 _META = "sshprobe.saved"
@@ -88,7 +88,7 @@ class SavableCommand(GroupedHelp):
         for name in ADDED:
             param = parameters[name]
             places = [given.get(name), param.value_from_envvar(ctx), saved.get(name)]
-            # No place of its own is a sentinel of click, which differs between its versions.
+            # Where an option has no default, click has a sentinel, which differs between its versions.
             ctx.params[name] = tuple(value for place in places if isinstance(place, (list, tuple)) for value in place)
         _displace(ctx, parameters)
         ctx.meta[_META] = {
@@ -161,7 +161,7 @@ def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> 
     values = {}
     for key, value in tables[name].items():
         if key not in parameters:
-            import difflib  # for a mistake alone
+            import difflib  # only needed for a mistake
 
             close = difflib.get_close_matches(key, parameters, n=1)
             hint = f": did you mean `{close[0]}`?" if close else ""
@@ -175,11 +175,11 @@ def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> 
 
 
 _ONCE_SINGLE = frozenset({"auth_user"})
-"""Options that took one value when some tables were saved, and now are repeatable."""
+"""Options that are repeatable now, but took one value in earlier versions."""
 
 
 def _checked(param: click.Parameter, value: Any, ctx: click.Context) -> Any:
-    """Return a value of TOML as the command line would give it. Raises `click.BadParameter`."""
+    """Return a value of TOML in the form of the command line. Raises `click.BadParameter`."""
     found: Any
     if getattr(param, "is_flag", False):
         if not isinstance(value, bool):
@@ -232,7 +232,7 @@ class NewTable:
         self._check(command)
 
     def _check(self, command: str) -> None:
-        """Never make a file that cannot be read again: `scan = {}` in it allows no table of ours."""
+        """Raise an error instead of writing an invalid file: `scan = {}` in it allows no further table."""
         from sshprobe.profiles.toml_files import toml_document
 
         try:
@@ -249,7 +249,7 @@ class NewTable:
     def write(self) -> None:
         """Append the table to the file, and report it on standard error. Raises `InputError`.
 
-        The file is replaced as a whole: half a table would make it unreadable.
+        The file is replaced atomically: half a table would make it unreadable.
         """
         from sshprobe.store.files import replacing, writing
 
@@ -294,7 +294,7 @@ def _toml(value: Any) -> str:
         return str(int(value)) if value == int(value) else repr(value)
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
-    import json  # which nothing else here needs
+    import json  # nothing else here needs it
 
     # JSON escapes what TOML wants escaped, except one character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -52,7 +52,7 @@ class ChosenTargets(NamedTuple):
 
     @property
     def any_named(self) -> bool:
-        """Whether there is a word or a file of targets at all."""
+        """Whether a target or a file of targets is given."""
         return bool(self.targets or self.files or self.inventories or self.records)
 
     def names_of_files(self) -> list[str]:
@@ -143,7 +143,7 @@ class ChosenTargets(NamedTuple):
             port=self.ports,
             labels=self.labels,
             stdin=stdin,
-            # 32 bits: short enough to be typed, and there are more orders than anyone will run.
+            # 32 bits: short enough to type, and more than enough different orders.
             seed=int.from_bytes(os.urandom(4), "big") if self.seed is None else self.seed,
         )
         exclusions = self.exclusions(stdin=stdin)
@@ -266,7 +266,7 @@ _OPTIONS = (
         callback=_all_ports,
         show_default=True,
         metavar="PORTS",
-        help="Set the ports of targets that name none, e.g. 22,2222,8000-8010. Repeatable.",
+        help="Set the ports of targets without one, e.g. 22,2222,8000-8010. Repeatable.",
     ),
     click.option(
         "--label",
@@ -289,7 +289,7 @@ _OPTIONS = (
     ),
     click.option(
         "--seed",
-        type=WholeNumber(0, 2**53 - 1),  # what every reader of JSON takes for a whole number
+        type=WholeNumber(0, 2**53 - 1),  # every JSON reader keeps such numbers exact
         metavar="N",
         help="Set the seed of the random order.",
     ),

@@ -33,7 +33,7 @@ def add_together(
 
     for option in reversed(options):
         option(with_struct)
-    return with_struct  # type: ignore[return-value] # it takes other arguments, which click does not mind
+    return with_struct  # type: ignore[return-value] # its arguments differ, which click allows
 
 
 def table_or_json(command: Command) -> Command:
@@ -84,7 +84,7 @@ class PositiveNumber(click.ParamType):  # type: ignore[type-arg] # generic only 
             number = float(value)
         except ValueError:
             self.fail(f"{value!r} is not a number", param, ctx)
-        # NaN compares false with everything, so it must fail the test and not pass one.
+        # NaN compares false with everything, so the test must be one that NaN fails.
         if not (math.isfinite(number) and (number > 0 or (self._zero and number == 0)) and number <= self._largest):
             low = "0 or more" if self._zero else "above 0"
             self.fail(f"{value!r} is not {low} and at most {self._largest:g}", param, ctx)
@@ -92,7 +92,7 @@ class PositiveNumber(click.ParamType):  # type: ignore[type-arg] # generic only 
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
-    """A whole number between two. Unlike `click.IntRange` it puts no inequality into the help."""
+    """A whole number in a range. Unlike `click.IntRange`, it adds no inequality to the help."""
 
     name = "n"
 
@@ -163,7 +163,7 @@ SHOWN = 5
 
 
 def close_names(word: str, known: Collection[str]) -> list[str]:
-    """Return what `word` may have meant: names that contain it from the beginning of a part on, else similar ones."""
+    """Return suggestions for `word`: names with a part that begins with it, else similar names."""
     word = word.lower()
     if len(word) >= 3:
         inside = [name for name in sorted(known) if f".{word}" in f".{name.lower().replace('_', '.')}"]

@@ -1,10 +1,10 @@
 """Targets in files of other programs: one module for each family of formats.
 
-A reader takes a `Source` and yields its targets, checked. Entries that cannot be a target (a hashed name, a closed
+A reader gets a `Source` and yields its targets, checked. Entries that cannot be a target (a hashed name, a closed
 port) are left out and counted by reason; a malformed entry is an `InputError` with file and line.
 
-For a format without a reader, the error names the way to one that has. A file that may be two formats is refused: a
-wrong guess would contact hosts that nobody named.
+For a format without a reader, the error shows how to convert it. A file that may be two formats is refused: a wrong
+guess would contact hosts that nobody named.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _XML = re.compile(r"<[?!A-Za-z]")
 _ANSIBLE_WAY = "what can be read is JSON: `ansible-inventory -i FILE --list`"
 
 _JSON = re.compile(r"""\{|\[\s*([\[{\]"]|$)""")
-"""An object or a list of something. "[web1]:2222" of known_hosts and "[2001:db8::1]:22" of a list are neither."""
+"""The start of a JSON object or array, but not "[web1]:2222" (known_hosts) or "[2001:db8::1]:22" (a list)."""
 
 _UNREAD = (
     (
@@ -36,7 +36,7 @@ _UNREAD = (
     (re.compile(r"Open \S+:\d+$"), "is what rustscan prints: write a list with `rustscan --greppable`"),
     (re.compile(r"\S+.*\sansible_\w+\s*="), "is an Ansible inventory in INI or YAML; " + _ANSIBLE_WAY),
 )
-"""Lines of formats without a reader, and the way to one that has."""
+"""Lines of formats without a reader, and how to convert them."""
 
 _UNCLEAR = (
     (
@@ -47,7 +47,7 @@ _UNCLEAR = (
 """Lines that are refused only in a list."""
 
 _ANSIBLE_SECTION = re.compile(r"\[[A-Za-z_][\w.-]*(:(children|hosts|vars))?\]")
-"""A line of an Ansible inventory in INI format. No format with a reader has one."""
+"""A line of an Ansible inventory in INI format. No supported format has such lines."""
 
 _YAML_BEGIN = re.compile(r"---|[\"']?[A-Za-z_][\w.-]*[\"']?:(\s+#.*)?")
 """The first line of an Ansible inventory in YAML."""
@@ -57,9 +57,9 @@ class _Head(NamedTuple):
     """The first bytes of a file as text."""
 
     begin: str
-    """Without blanks before it."""
+    """Without leading blanks."""
     lines: list[str]
-    """Without blanks around them."""
+    """Without leading and trailing blanks."""
 
     @classmethod
     def of(cls, source: Source) -> _Head:
@@ -69,7 +69,7 @@ class _Head(NamedTuple):
 
 _Reader = Callable[[Source], Iterator[Spec]]
 _Form = tuple[Callable[[_Head], object], _Reader]
-"""How a format can look, and what reads it."""
+"""One form of a format, and its reader."""
 
 
 def _always(_: _Head) -> bool:
@@ -110,7 +110,7 @@ _FORMS: Mapping[str, Sequence[_Form]] = {
     "known-hosts": ((_always, known_hosts.read_known_hosts),),
     "list": ((_always, scan_lists.read_list),),
 }
-"""The forms of each format, for a file whose format the user named. The first that fits is read."""
+"""The forms of each format, for a file whose format the user named. The first match is used."""
 
 FORMATS: Sequence[str] = tuple(_FORMS)
 """The names that `read_inventory` takes as `format_`."""
@@ -138,7 +138,7 @@ def read_inventory(
 ) -> Iterator[Spec]:
     """Yield the targets of one file; `-` is `stdin`. Without `format_`, one of `FORMATS`, the content shows the format.
 
-    `ports` are those of the scan. A message for people is added to `notices` for each reason to leave something out.
+    `ports` are those of the scan. Each reason to leave out an entry adds a message for people to `notices`.
 
     Raises:
         InputError: the file cannot be read, is malformed, or names no target.
@@ -172,7 +172,7 @@ def read_inventory(
 
 
 def _is_ansible_source(lines: Sequence[str]) -> bool:
-    """Return whether this is an Ansible inventory in INI or YAML: only Ansible can read all of it."""
+    """Return whether this is an Ansible inventory in INI or YAML, which only Ansible can read completely."""
     first = next((line for line in lines if line and not line.startswith(("#", ";"))), "")
     return _YAML_BEGIN.fullmatch(first) is not None or any(map(_ANSIBLE_SECTION.fullmatch, lines))
 

@@ -1,4 +1,4 @@
-"""Inventories of Ansible as JSON: of `ansible-inventory --list`, and of scripts (dynamic inventories)."""
+"""Inventories of Ansible as JSON, from `ansible-inventory --list` or scripts (dynamic inventories)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DECIDING = frozenset(
     {"ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_connection"}
     | {"ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args"}
 )
-"""Variables that decide which address is contacted. For groups, only Ansible knows all rules of precedence."""
+"""Variables that decide which address is contacted. For groups, only Ansible knows all precedence rules."""
 
 
 def is_ansible(value: Mapping[str, Any]) -> bool:
@@ -55,7 +55,7 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
     """Yield the hosts of one inventory.
 
     Raises:
-        InputError: a variable of a group decides where its hosts are, or hosts stand in it as in YAML.
+        InputError: if a variable of a group decides where its hosts are, or a group is written as in Ansible's YAML.
     """
     hostvars = _mapping(_mapping(value.get("_meta")).get("hostvars"))
     names: dict[str, None] = {}
@@ -106,7 +106,7 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
 
 
 def _all_groups(direct: Sequence[str], parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield the groups of a host, and the groups that these are in; each once, without "all" and "ungrouped"."""
+    """Yield the groups of a host and their parent groups, each once, without "all" and "ungrouped"."""
     seen = {"all", "ungrouped"}
     left = list(direct)
     while left:

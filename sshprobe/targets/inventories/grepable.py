@@ -41,7 +41,7 @@ def read_masscan(source: Source) -> Iterator[Spec]:
 
 def _read(source: Source, *, every_port: bool) -> Iterator[Spec]:
     up: dict[str, int] = {}
-    # If nmap scanned ports, a host without a line of them shows that the file is cut off.
+    # If nmap scanned ports, a host without a line of ports shows that the file is cut off.
     scanned = every_port or _ASKED_PORTS.match(source.head()) is not None
     for number, line in source.lines():
         host = _HOST.match(line)

@@ -14,13 +14,13 @@ _LARGEST = 2**26
 """Characters of one object: an inventory of 100,000 hosts of Ansible."""
 _BETWEEN = re.compile(r"[\s,]*")
 _FINISHED = re.compile(r"\{\s*finished\s*:\s*1\s*\}")
-"""The end of a list of masscan up to 1.0.4, which is not JSON; the comma before it must not be an error."""
+"""The end of a list of masscan up to 1.0.4. It is not JSON, and the comma before it must not be an error."""
 
 
 def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line, object). Objects may follow one another or be the elements of one array; commas may be too many.
+    """Yield (line, object). Objects may follow one another or be the elements of one array; extra commas are ignored.
 
-    The file is read in chunks. If a scanner was interrupted and the file is cut off, its whole objects are read, and a
+    The file is read in chunks. If it is cut off because a scanner was interrupted, its complete objects are read, and a
     remark is added.
 
     Raises:
@@ -54,10 +54,10 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
                 if len(buffer) - position > _LARGEST:
                     words = f"is not JSON that can be read: an object has more than {_LARGEST // 2**20} MiB"
                     raise source.error(words, line) from None
-                # Double the buffer: an object as large as the file is parsed a few times, not a thousand times.
+                # Double the buffer, so that an object as large as the file is parsed a few times, not a thousand times.
                 more = text.read(max(_CHUNK, len(buffer) - position))
                 if not more and any_whole and _is_cut_off(buffer, error):
-                    source.remarks.append(f"is cut off in line {line}: only what stands before that is read")
+                    source.remarks.append(f"is cut off in line {line}: only the objects before that are read")
                     return
                 if not more:
                     at = line + buffer[position : error.pos].rstrip().count("\n")  # the line of the last byte

@@ -34,14 +34,14 @@ _OTHERS: Mapping[str, str] = {
 
 
 def read(source: Source) -> Iterator[Spec]:
-    """Yield the targets of all these formats; each object shows its own."""
+    """Yield the targets of all these formats; each object shows its format."""
     in_array = source.head().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
     for line, value in json_objects(source):
         yield from read_object(source, line, value, in_array=in_array)
 
 
 def read_object(source: Source, line: int, value: Object, *, in_array: bool) -> Iterator[Spec]:
-    """Yield the targets of one object. Raises `InputError` if no program is known that writes it."""
+    """Yield the targets of one object. Raises `InputError` if it is not from a known program."""
     for recognise, read_one in _FORMATS.values():
         if recognise(value):
             return read_one(source, line, value)
@@ -51,7 +51,7 @@ def read_object(source: Source, line: int, value: Object, *, in_array: bool) -> 
 def reader(
     format_: str, what: str, can_be: Callable[[Object], bool] | None = None
 ) -> Callable[[Source], Iterator[Spec]]:
-    """Return the reader of one format. Other objects are an error. `can_be` is a test less strict than detection."""
+    """Return the reader of one format. Other objects are an error. `can_be` is less strict than detection."""
     recognise, read_one = _FORMATS[format_]
     accept = can_be or recognise
 
@@ -67,7 +67,7 @@ def reader(
 def _unknown(source: Source, line: int, value: Object, *, in_array: bool) -> Exception:
     if value.get("type") in ("sweep", "host", "summary") or {"sweep", "hosts"} <= value.keys():
         return source.error("holds records of a sweep: use `--from-records`", line)
-    words = next((words for key, words in _OTHERS.items() if key in value), "is not an inventory that is known")
+    words = next((words for key, words in _OTHERS.items() if key in value), "is not a known inventory")
     key = next((key for key in ("ip", "ip_str", "address", "host", "hostname", "name") if key in value), "ip")
     path = f"'.[].{key}'" if in_array else f".{key}"
     return source.error(f"{words}: for its hosts, `jq -r {path} FILE | sshprobe scan -`", line)
@@ -93,7 +93,7 @@ def _is_naabu(value: Object) -> bool:
 
 
 def can_be_naabu(value: Object) -> bool:
-    """Return whether a user can call this naabu's: a host and a port alone are in the JSON of many programs."""
+    """Return whether a user can call this naabu's. The JSON of many programs has a host and a port."""
     return ("ip" in value or "host" in value) and "port" in value
 
 
@@ -101,7 +101,7 @@ def _naabu(source: Source, line: int, value: Object) -> Iterator[Spec]:
     port = value["port"]
     if isinstance(port, dict):  # before naabu 2.2
         port = port.get("Port")
-    if port == 0:  # naabu only looked whether the host is up
+    if port == 0:  # naabu only checked whether the host is up
         source.left_out[NO_PORT] += 1
         return
     if value.get("protocol", "tcp") != "tcp":
@@ -192,7 +192,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _required(port: object) -> object:
-    """Return a value that is refused for a missing port, which would mean the ports of the scan."""
+    """Return an invalid value for a missing port, since None would mean the ports of the scan."""
     return "" if port is None else port
 
 

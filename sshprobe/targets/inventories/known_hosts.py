@@ -11,7 +11,7 @@ from sshprobe.targets.specification import quote
 from sshprobe.targets.specs import Spec
 
 HASHED = "hashed host names, which cannot be read"
-NO_HOST = "names that are not of a host, as `HostKeyAlias` makes; the first is"
+NO_HOST = "names that are not host names, such as those of `HostKeyAlias`; the first is"
 REVOKED = "lines of certificate authorities and revoked keys"
 BAD_LINE = "lines that are not host names, key type and key; the first is line"
 
@@ -23,7 +23,7 @@ _OF_AUTHORIZED_KEYS = re.compile(
     r"|verify-required)(,|$)",
     re.IGNORECASE,
 )
-"""The beginning of options in authorized_keys (sshd(8)), in the place of the names in known_hosts."""
+"""The beginning of options in authorized_keys (sshd(8)), where known_hosts has names."""
 _NUMBER = re.compile(r"[0-9]+")
 
 
@@ -40,21 +40,21 @@ def _fields(line: str) -> list[str] | None:
         return None
     names, key_type, key = words[:3]
     is_key = _KEY_TYPE.fullmatch(key_type) is not None and _KEY.fullmatch(key) is not None
-    # SSH-1: bits, exponent and modulus. A row of small numbers is a table of something else.
+    # SSH-1: bits, exponent and modulus. A row of small numbers is another kind of table.
     is_old = len(words) > 3 and all(map(_NUMBER.fullmatch, words[1:4])) and len(key_type) <= 5 and len(words[3]) > 100
     return [marker, names, key_type, key] if is_key or is_old else None
 
 
 def is_known_hosts(lines: Sequence[str]) -> bool:
-    """Return whether one of these is a line of known_hosts. No other format with a reader has such lines."""
+    """Return whether one of these is a line of known_hosts. No other supported format has such lines."""
     return any(_fields(line) is not None for line in lines if not line.startswith("#"))
 
 
 def read_known_hosts(source: Source) -> Iterator[Spec]:
     """Yield the hosts of a known_hosts file whose names are not hashed.
 
-    ssh writes its user's word for a host there. An alias can be any word, so some cannot be scanned. As in ssh,
-    lines that cannot be read are skipped.
+    ssh writes the user's name for a host there. It can be any alias, so some cannot be scanned. As in ssh, lines that
+    cannot be read are skipped.
     """
     for number, line in source.lines():
         fields = _fields(line)
@@ -74,7 +74,7 @@ def read_known_hosts(source: Source) -> Iterator[Spec]:
                 source.left_out[PATTERNS] += 1
                 continue
             host, port = name, None
-            if name.startswith("["):  # brackets here are for any host with a port: "[web1]:2222"
+            if name.startswith("["):  # here brackets enclose any host with a port: "[web1]:2222"
                 host, _, port = name[1:].partition("]")
                 port = port.removeprefix(":") or None
             if not can_be_host(host) or not (port is None or _is_port(port)):

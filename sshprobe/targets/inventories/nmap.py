@@ -18,7 +18,7 @@ from sshprobe.targets.specs import HostSpec, Spec
 _CHUNK = 65_536
 _LONGEST_TAG = 2**22
 SSH_SERVICES = frozenset({"ssh", "netconf-ssh"})
-"""Names in nmap-services of nmap 7.93 (22/tcp and 830/tcp) and of its version scan that are SSH."""
+"""The names of SSH in nmap-services of nmap 7.93 (22/tcp and 830/tcp) and in its version scan."""
 OTHER_PORTS = "open ports that nmap does not call ssh (name them with `-p`)"
 
 
@@ -41,7 +41,7 @@ def read(source: Source) -> Iterator[Spec]:
         data = source.stream.read(_CHUNK)
         ended = not data
         fed += len(data)
-        if fed - max(parser.CurrentByteIndex, 0) > _LONGEST_TAG:  # which is read again with every chunk
+        if fed - max(parser.CurrentByteIndex, 0) > _LONGEST_TAG:  # it is parsed again with every chunk
             words = f"is not XML that can be read: a tag has more than {_LONGEST_TAG // 2**20} MiB"
             raise source.error(words, parser.CurrentLineNumber)
         try:

@@ -17,7 +17,7 @@ _LONGEST = 1024
 
 
 class TooManyComparisons(Exception):
-    """There are too many names and patterns to compare them all."""
+    """Comparing all names and patterns would take too long."""
 
 
 class Names:
@@ -75,7 +75,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def in_pattern_list(name: str, patterns: str) -> bool:
-    """Return whether a name matches a list with commas: by one pattern at least, and by none that begins with "!"."""
+    """Return whether a name matches a comma-separated list: at least one pattern, and no pattern after "!"."""
     found = False
     for pattern in patterns.split(","):
         if matches(name, pattern.removeprefix("!")):

@@ -19,7 +19,7 @@ _RUSTSCAN_LINE = re.compile(r"(\S+) -> \[\s*(\d+(?:\s*,\s*\d+)*)?\s*\]")
 
 
 def read_list(source: Source) -> Iterator[Spec]:
-    """Yield the targets of a list, one a line, as of zmap, subfinder, naabu and others."""
+    """Yield the targets of a list, one a line, such as those of zmap, subfinder and naabu."""
     is_first = True
     for number, line in source.lines():
         text, _, comment = line.partition("#")

@@ -25,7 +25,7 @@ from sshprobe.targets.specs import HostSpec
 
 NOT_OPEN = "ports that are not open TCP ports"
 BEHIND_JUMP = "hosts that are reached through another host (ProxyJump or ProxyCommand)"
-"""Reasons of several formats to leave an entry out."""
+"""Reasons to leave out an entry that several formats share."""
 
 _HEAD = 65_536
 """Bytes that show the format."""
@@ -114,7 +114,7 @@ class Source:
     def host(
         self, host: object, port: object = None, *, text: object = None, line: int | None = None, path: str = ""
     ) -> HostSpec:
-        """Return a target with a host and port of the file, of any type. None as `port`: the file names none.
+        """Return a target from a host and port of any type. None as `port`: the file does not name one.
 
         `path` names the entry, for an error where the line is not enough.
         """
@@ -159,7 +159,7 @@ class _Borrowed(io.RawIOBase):
 
 
 def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
-    """Copy a pipe, which can be read only once, to a temporary file: its head is read twice."""
+    """Copy a pipe to a temporary file: the start of the data is read twice, which a pipe does not allow."""
     spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by Source.close()
     try:
         size = 0
@@ -167,7 +167,7 @@ def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
             size += len(data)
             if size > MOST:
                 raise too_large(name, MOST)
-            if size <= _CHUNK and _is_binary(data):  # it may be endless, as /dev/zero
+            if size <= _CHUNK and _is_binary(data):  # it may be endless, like /dev/zero
                 raise InputError(NOT_TEXT, source=name)
             spool.write(data)
         spool.seek(0)

@@ -1,7 +1,7 @@
-"""An ssh_config (ssh_config(5)) as targets: where `ssh NAME` would connect to, for each name of a `Host` line.
+"""An ssh_config (ssh_config(5)) as targets: the destination of `ssh NAME` for each name of a `Host` line.
 
-All names are worked out together, block by block: thousands of blocks take seconds. No program is run and no name is
-resolved; a host whose address depends on that is left out.
+All names are evaluated together, block by block, so that thousands of blocks take seconds. No program is run and no
+name is resolved; a host whose address depends on that is left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sshprobe.targets.inventories.ssh_config_lines import Setting, read_settings
 from sshprobe.targets.specification import quote
 from sshprobe.targets.specs import Spec
 
-PATTERNS = "patterns, which name no host"
+PATTERNS = "patterns, which are not hosts"
 NO_HOST = "names that are not of a host; the first is"
 INCLUDE = "`Include`, which is not followed: name those files too"
 MATCH = "`Match` blocks that ask for more than the host (`exec` is never run): their settings are not used"
@@ -41,12 +41,12 @@ _TOKEN = re.compile(r"%(.?)", re.DOTALL)
 
 
 class _Block(msgspec.Struct):
-    """Settings below one `Host` or `Match`, or before the first of them."""
+    """Settings below one `Host` or `Match`, or before the first one."""
 
     patterns: list[str] | None
     """Of `Host`."""
     criteria: list[tuple[str, str, bool]] | None
-    """Of `Match`: criterion, argument, and whether it is negated. None: it is not evaluated, and never holds."""
+    """Of `Match`: criterion, argument, and whether it is negated. None: it is not evaluated and never matches."""
     settings: list[tuple[str, Setting]] = []
 
 
@@ -66,7 +66,7 @@ def read_config(source: Source) -> Iterator[Spec]:
     A host behind ProxyJump or ProxyCommand is left out: here, its address may belong to another machine.
 
     Raises:
-        InputError: `ssh` could not read it either, or it has too many patterns.
+        InputError: if `ssh` could not read it either, or it has too many patterns.
     """
     blocks = [_Block(["*"], None)]
     hosts: dict[str, _Host] = {}
@@ -106,7 +106,7 @@ def _criteria(source: Source, setting: Setting) -> tuple[list[tuple[str, str, bo
     """Return the criteria of a `Match` (see `_Block`), and whether it asks for a second pass.
 
     Raises:
-        InputError: ssh would end with an error.
+        InputError: if ssh would end with an error.
     """
 
     def error(words: str) -> InputError:
@@ -188,7 +188,7 @@ def _pass(hosts: list[_Host], blocks: list[_Block], matching: Callable[[str], It
 
 
 def _in_block(patterns: list[str], matching: Callable[[str], Iterable[int]]) -> set[int]:
-    """Return the numbers of names that a `Host` line matches: by one pattern at least, and by none after "!"."""
+    """Return the numbers of names that a `Host` line matches: at least one pattern, and no pattern after "!"."""
     found: set[int] = set()
     refused: set[int] = set()
     for pattern in patterns:

@@ -1,6 +1,6 @@
 """The lines of an ssh_config, split as by OpenSSH's client (readconf.c and misc.c of OpenSSH 9.2 and 10.3).
 
-As in ssh, an unknown keyword, a missing argument and an extra one are errors. So a text that is not an ssh_config fails
+As in ssh, an unknown keyword, a missing argument and an extra one are errors. So a file that is not an ssh_config fails
 before it has named many hosts.
 """
 
@@ -24,7 +24,7 @@ userknownhostsfile ipqos localforward remoteforward dynamicforward permitremoteo
 setenv hostkeyalgorithms ciphers macs kexalgorithms versionaddendum refuseconnection
 """
 _ANY_NUMBER = frozenset(_ANY_NUMBER_TEXT.split())
-"""Keywords that take several arguments, in some version at least."""
+"""Keywords that take several arguments, at least in some version."""
 
 _ONE_TEXT = """
 addkeystoagent addressfamily batchmode bindaddress bindinterface canonicalizefallbacklocal canonicalizehostname
@@ -52,7 +52,7 @@ gssapikeyexchange gssapiclientidentity gssapiserveridentity gssapitrustdns gssap
 gssapikexalgorithms usekeychain
 """
 _IGNORED = frozenset(_IGNORED_TEXT.split())
-"""Keywords of earlier versions, and at the end those of Debian, Fedora and macOS."""
+"""Keywords of earlier versions, then those of Debian, Fedora and macOS."""
 
 KEYWORDS = _REST_OF_LINE | _ANY_NUMBER | _ONE | _IGNORED
 
@@ -107,12 +107,12 @@ def _check(source: Source, number: int, keyword: str, arguments: list[str]) -> N
     if keyword == "host" and "" in arguments:
         raise source.error("`host` has an empty argument", number)
     if keyword in _ONE and len(arguments) > 1:
-        words = f"`{keyword}` has an argument too many, {quote(arguments[1])}: ssh ends here too"
+        words = f"`{keyword}` has an extra argument, {quote(arguments[1])}: ssh ends here too"
         raise source.error(words, number)
 
 
 def split_keyword(line: str) -> tuple[str, str]:
-    """Return the keyword in lower case and the rest, between which are blanks and at most one "="."""
+    """Return the keyword in lower case and the rest. Between them are blanks and at most one "="."""
     line = line.strip(_BLANKS + "\f")
     if line.startswith('"'):
         keyword, _, rest = line[1:].partition('"')
@@ -128,7 +128,7 @@ def split_keyword(line: str) -> tuple[str, str]:
 
 
 def split_arguments(text: str) -> list[str]:
-    """Return words as `argv_split` of OpenSSH's misc.c makes them: a word that begins with "#" ends the line.
+    """Split words like `argv_split` of OpenSSH's misc.c: a word that begins with "#" ends the line.
 
     Raises:
         ValueError: a quote does not end.
@@ -200,8 +200,8 @@ def split_criteria(text: str) -> list[str]:
 def looks_like_config(lines: Sequence[str]) -> bool:
     """Return whether stripped lines are those of an ssh_config.
 
-    They have a block and a setting, and most begin with a keyword. One alone is not enough: lines of any text can begin
-    with "Host" or "User".
+    They have a block and a setting, and most begin with a keyword. One keyword is not enough: any text can have a line
+    that begins with "Host" or "User".
     """
     significant = [line for line in lines if line and not line.startswith("#")]
     keywords = [split_keyword(line)[0] for line in significant]

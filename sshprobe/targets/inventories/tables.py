@@ -28,7 +28,7 @@ def cells_of(line: str, separator: str) -> list[str]:
 
 
 def header_of(lines: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return the separator and the cells, in lower case, if the first line names columns of hosts; else None."""
+    """Return the separator and the cells in lower case if the first line has the name of a host column; else None."""
     first = next((line for line in lines if line and not line.startswith("#")), "")
     for separator in _SEPARATORS:
         cells = [cell.lower() for cell in cells_of(first, separator)]
@@ -50,7 +50,7 @@ def is_zmap(lines: Sequence[str]) -> bool:
 
 
 def read_naabu(source: Source) -> Iterator[Spec]:
-    """Yield the targets of `naabu -csv`, as of its JSON. naabu writes rows with more cells than the header has."""
+    """Yield the targets of `naabu -csv`, as for its JSON. Rows of naabu can have more cells than the header."""
     columns: list[str] = []
     for number, line in source.lines():
         cells = cells_of(line, ",")
@@ -87,7 +87,7 @@ def read_zmap(source: Source) -> Iterator[Spec]:
 
 
 def refuse_table(source: Source) -> Iterator[Spec]:
-    """Raise the error for a table, with a command that turns its addresses into a list."""
+    """Raise the error for a table, with a command that prints its addresses as a list."""
     number, line = next(source.lines(), (1, ""))
     separator, cells = header_of([line]) or (",", [line])
     column = next((word for word in (*_ADDRESS_WORDS, *_NAME_WORDS) if word in cells), "")
