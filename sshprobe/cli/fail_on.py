@@ -20,11 +20,12 @@ _UNJUDGED = ("partial", "throttled", "protocol_error")
 def reached(threshold: str, record: HostRecord) -> bool:
     """Return whether one host reaches a threshold under any of its verdicts.
 
-    A severity: a finding of at least that severity that is not waived, under any profile or across the fleet. A letter:
-    that letter or a worse one; "A+?" counts as "A+". `noncompliant`: a verdict other than "compliant: true", including
-    undecided ones. A server that accepted a connection but could not be judged, or whose record leaves out names,
-    reaches every threshold: unseen facts never pass. A host without an answer, or with a service other than SSH,
-    reaches none.
+    - A severity: an unwaived finding of at least that severity, under any profile or across the fleet.
+    - A letter: that letter or a worse one; "A+?" counts as "A+".
+    - `noncompliant`: a verdict other than "compliant: true", including undecided ones.
+
+    A server that accepted a connection but could not be judged, or whose record leaves out names, reaches every
+    threshold: unseen facts never pass. A host without an answer, or with a service other than SSH, reaches none.
     """
     if not record.verdicts:
         # The server accepted a connection, then closed it or sent nothing: sshd does so under load or for a ban.

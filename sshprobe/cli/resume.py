@@ -73,8 +73,8 @@ def resumed_options(
 
     Raises:
         InputError: if an option would make different records. Without targets: if the header does not have them, they
-        came from standard input, or a file of them has changed. click.UsageError: if an option belongs to other
-        targets.
+            came from standard input, or a file of them has changed.
+        click.UsageError: if an option belongs to other targets.
     """
     header = header_of(name)
     before = None if header is None else header.settings
