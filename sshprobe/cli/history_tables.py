@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,26 @@ def state(scan: Scan) -> str:
     return "interrupted" if scan.duration_ms is not None else "running or killed"
 
 
+def _print_by_scan(scans: Sequence[Sequence[str]], columns: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Print columns of numbers beside id and time of scans. What a screen has no room for follows as a second table."""
+    from sshprobe.render.text.table_layout import column_width
+
+    screen = terminal()
+    least = sum(max(map(len, cells)) + 2 for cells in zip(*scans, strict=True))
+    parts: list[list[tuple[str, Sequence[str]]]] = []
+    room = 0
+    for column in columns:
+        width = column_width(*column) + 2
+        if not parts or (screen.cuts and width > room):
+            parts.append([])
+            room = screen.width - least + 2
+        parts[-1].append(column)
+        room -= width
+    for part in parts:
+        rows = [[*scan, *(cells[row] for _, cells in part)] for row, scan in enumerate(scans)]
+        print_table(["scan", "started", *(name for name, _ in part)], rows)
+
+
 def print_trend(trend: Trend, *, by_scan: bool) -> None:
     """Print a row for each scan, or, for many names, a row for each name with its first and last count."""
     from sshprobe.render.text.phrases import count
@@ -79,14 +100,12 @@ def print_trend(trend: Trend, *, by_scan: bool) -> None:
     order: dict[str, int] = {letter: number for number, letter in enumerate(GRADES)}  # an A+ is before an A
     keys = sorted(series, key=lambda each: (order.get(each[1], 9), each))
     if by_scan:
-        scopes = {scope for scope, _ in series}
-        headers = ["scan", "started", *(f"{scope} {name}" if len(scopes) > 1 else name for scope, name in keys)]
         times = distinct_times(scan.started_at for scan in scans)
-        rows = [
-            [scan.scan_id, times[scan.started_at], *(f"{series[key].get(scan.id, 0):,}" for key in keys)]
-            for scan in scans
-        ]
-        print_table(headers, rows)
+        for scope, these in itertools.groupby(sorted(keys, key=lambda key: key[0]), key=lambda key: key[0]):
+            if scope and len({scope for scope, _ in keys}) > 1:
+                click.echo(f"{escape_unprintable(scope)}:")
+            columns = [(name, [f"{series[scope, name].get(scan.id, 0):,}" for scan in scans]) for _, name in these]
+            _print_by_scan([[scan.scan_id, times[scan.started_at]] for scan in scans], columns)
         return
     first, latest = scans[0], scans[-1]
     counted = [(series[key].get(first.id, 0), series[key].get(latest.id, 0), key) for key in keys]

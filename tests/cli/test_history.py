@@ -10,7 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from sshprobe import grade
 from sshprobe.cli.history import history as group
 from sshprobe.model.name_lists import FIELDS
+from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, SweepRecord
 from sshprobe.views.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe
@@ -39,6 +40,8 @@ WEEKS: Sequence[tuple[str, list[HostRecord]]] = (
     ("bb03", [graded(NEW), STEADY]),
 )
 """A server is updated before the third scan."""
+
+STATUSES = get_args(Status)
 
 
 def write_scan(path: Path, scan_id: str, day: int, hosts: Sequence[HostRecord], *, whole: bool = True) -> None:
@@ -198,6 +201,21 @@ def test_tables_are_whole_on_a_narrow_screen(folder: Path) -> None:
     trend = on_a_screen([*command, "trend", "--of", "algorithms", "--history", "history.db"], folder=folder)
     assert "change" in trend.splitlines()[1]
     assert max(map(len, (text + trend).splitlines())) <= 80
+
+
+def test_a_trend_by_scan_is_whole_on_a_narrow_screen(folder: Path) -> None:
+    hosts = [graded(OLD), *(failed(status, None, f"192.0.2.{n}") for n, status in enumerate(STATUSES, 10))]
+    two = [grade(OLD, "sshprobe-2026"), grade(OLD, "mozilla-modern")]
+    hosts[0] = msgspec.structs.replace(hosts[0], verdicts=two)
+    write_scan(folder / "wide.jsonl", "dd0123456789abcd", 28, hosts)
+    history(folder, "import", "wide.jsonl")
+    command = [sys.executable, "-m", "sshprobe", "history", "trend", "--history", "history.db", "--of"]
+    statuses = on_a_screen([*command, "statuses"], folder=folder)
+    assert set(STATUSES) <= set(statuses.split())
+    assert statuses.count("dd0123456789abcd") > 1
+    assert max(map(len, statuses.splitlines())) <= 80
+    grades = history(folder, "trend").splitlines()
+    assert [line for line in grades if line.endswith(":")] == ["mozilla-modern:", "sshprobe-2026:"]
 
 
 def test_trend(folder: Path) -> None:
