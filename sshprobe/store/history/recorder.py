@@ -17,9 +17,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.errors import InputError
+from sshprobe.model.lasting import identity_of
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.store.history.database import Database, one_line
-from sshprobe.store.history.hashing import encode_verdicts, identity_of, observation_hash, verdicts_hash
+from sshprobe.store.history.hashing import encode_verdicts, observation_hash, verdicts_hash
 from sshprobe.store.history.scan_writer import Row, ScanWriter
 
 MAX_HOSTS = 1000

@@ -12,10 +12,11 @@ import msgspec
 from sqlalchemy import Connection, Table, delete, func, select, tuple_, update
 
 from sshprobe.lru_cache import LruCache
+from sshprobe.model.lasting import HostIdentity
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.store.history.counters import ScanCounters
 from sshprobe.store.history.database import Database
-from sshprobe.store.history.hashing import HostIdentity, decode_record, encode_observation
+from sshprobe.store.history.hashing import decode_record, encode_observation
 from sshprobe.store.history.tables import (
     ADDRESS,
     COUNTER,

@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import Select, func, select
 
 from sshprobe.model.errors import InputError
+from sshprobe.model.lasting import normalised
 from sshprobe.model.observation import Observation, endpoint
 from sshprobe.store.history.database import Database
-from sshprobe.store.history.hashing import normalised
 from sshprobe.store.history.tables import HOST, OBSERVATION, SCAN, SIGHTING, VERDICT
 
 MAX_PORTS = 5

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from sshprobe.model.lasting import HostIdentity, identity_of
 from sshprobe.model.observation import Identification, Observation
-from sshprobe.store.history.hashing import HostIdentity, encode_observation, identity_of, observation_hash
+from sshprobe.store.history.hashing import encode_observation, observation_hash
 from tests.sample_records import CLEAN, captured, failed, finding
 
 BEFORE = msgspec.structs.replace(
