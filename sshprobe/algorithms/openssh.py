@@ -122,9 +122,16 @@ SIGN = "publickey-hostbound@openssh.com"
 
 
 @lru_cache(maxsize=256)  # fleets have few
-def is_openssh_release(software: str, comments: str | None) -> bool:
-    """Return whether an identification belongs to an OpenSSH release, and not to a device that is built on one."""
-    return _RELEASE_NAME.fullmatch(software) is not None and _FORK not in (comments or "")
+def smallest_group_sent(software: str, comments: str | None) -> int | None:
+    """Return the bits of the smallest group that an OpenSSH release sends, if its moduli file has it.
+
+    None: the identification belongs to other software, such as a device that is built on OpenSSH. Source: DH_GRP_MIN
+    in dh.h, raised from 1024 by 7.2.
+    """
+    found = _RELEASE_NAME.fullmatch(software)
+    if found is None or _FORK in (comments or ""):
+        return None
+    return 2048 if (int(found[1]), int(found[2])) >= (7, 2) else 1024
 
 
 @lru_cache(maxsize=256)

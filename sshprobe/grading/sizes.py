@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sshprobe.algorithms import canonical, lookup
-from sshprobe.algorithms.openssh import SIGN, claims_openssh, is_openssh_release
+from sshprobe.algorithms.openssh import SIGN, claims_openssh, smallest_group_sent
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile
@@ -29,9 +29,9 @@ def smallest_modulus(observation: Observation, least: int) -> int | None:
     A modulus below `least` counts unless the request forced it by a `max` below `least` and the server may be an
     OpenSSH: releases up to 9.9 answer such a request with a built-in group of 2048 bits, however clean the moduli file.
 
-    A modulus of `least` or more counts only if the request welcomed a smaller one (`n` below `least`). For OpenSSH, `n`
-    up to 2048 is enough: it sends the next larger size, and has none below 2048 bits since 7.2 (dh.c, choose_dh). What
-    it sends below `n` is its largest. Other software may raise `n` and obey `max` (ProFTPD). Its answer counts only if
+    A modulus of `least` or more counts only if the request welcomed a smaller one (`n` below `least`). OpenSSH sends
+    the next size from `n` on (dh.c, choose_dh), so `n` must not be above the smallest size of its release. What it
+    sends below `n` is its largest. Other software may raise `n` and obey `max` (ProFTPD). Its answer counts only if
     `max` was below `least` too, and the server sent more.
     """
     counted = _counted(observation, least)
@@ -48,7 +48,7 @@ def methods_without_modulus(observation: Observation, least: int) -> list[str]:
 
 def _counted(observation: Observation, least: int) -> dict[str, int]:
     """Return the smallest modulus that counts by the canonical name of the method that got it."""
-    wide_is_proof, maybe_openssh = _keeps_to_n(observation), _may_be_openssh(observation)
+    largest_n, maybe_openssh = _smallest_sent(observation) or 0, _may_be_openssh(observation)
     counted: dict[str, int] = {}
     for exchange in observation.group_exchange or ():
         bits = exchange.modulus_bits
@@ -60,7 +60,7 @@ def _counted(observation: Observation, least: int) -> dict[str, int]:
         elif forced:
             counts = not maybe_openssh
         else:
-            counts = wide_is_proof and exchange.n < least and exchange.n <= SAFE_MODULUS_BITS
+            counts = exchange.n < least and exchange.n <= largest_n
         if counts:
             method = canonical("kex", exchange.algorithm)
             counted[method] = min(bits, counted.get(method, bits))
@@ -69,7 +69,7 @@ def _counted(observation: Observation, least: int) -> dict[str, int]:
 
 def _unproven(observation: Observation, counted: dict[str, int]) -> set[str]:
     # One moduli file serves all methods of OpenSSH, those of its GSS-API patch included (kexgexs.c, kexgsss.c).
-    if counted and _keeps_to_n(observation):
+    if counted and _smallest_sent(observation) is not None:
         return set()
     return group_exchange_methods(observation) - counted.keys()
 
@@ -79,9 +79,9 @@ def _may_be_openssh(observation: Observation) -> bool:
     return (found is not None and claims_openssh(found.software.encode())) or SIGN in (observation.extensions or ())
 
 
-def _keeps_to_n(observation: Observation) -> bool:
+def _smallest_sent(observation: Observation) -> int | None:
     found = observation.identification
-    return found is not None and is_openssh_release(found.software, found.lasting_comments)
+    return None if found is None else smallest_group_sent(found.software, found.lasting_comments)
 
 
 class KeySizes(NamedTuple):

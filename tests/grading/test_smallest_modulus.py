@@ -15,6 +15,8 @@ WIDE_2048, WIDE_3072 = modulus(2048), modulus(3072)
 NARROW_REFUSED = modulus(None, max=1024)
 OTHER = "SSH-2.0-mod_sftp"
 OPENSSH = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"
+OLD_OPENSSH = "SSH-2.0-OpenSSH_7.1p2"
+LARGE_3072 = modulus(3072, min=2048, n=2048)
 
 CASES: dict[str, tuple[str, list[Any], int, bool | None]] = {
     "an OpenSSH sends what is next to the size asked for": (OPENSSH, [WIDE_2048], 2048, True),
@@ -24,6 +26,9 @@ CASES: dict[str, tuple[str, list[Any], int, bool | None]] = {
     "one that says so on Windows": ("SSH-2.0-OpenSSH_for_Windows_9.5", [WIDE_2048], 2048, True),
     "OpenBSD": ("SSH-2.0-OpenSSH_9.7", [WIDE_2048], 2048, True),
     "HPN": ("SSH-2.0-OpenSSH_8.8p1-hpn15v2", [WIDE_2048], 2048, True),
+    "one that has had no small groups since 7.2": ("SSH-2.0-OpenSSH_7.2p2", [modulus(None), LARGE_3072], 3072, True),
+    "an older one may have 1024 bits": (OLD_OPENSSH, [modulus(None), LARGE_3072], 3072, None),
+    "but not if asked for them": (OLD_OPENSSH, [WIDE_3072], 3072, True),
     "others may send less if the maximum is lower": (OTHER, [WIDE_2048], 2048, None),
     "and a refusal says nothing": (OTHER, [WIDE_2048, NARROW_REFUSED], 2048, None),
     "nor does it of a larger one": (OTHER, [WIDE_3072, NARROW_REFUSED], 2048, None),
