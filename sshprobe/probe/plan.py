@@ -16,8 +16,9 @@ Rules:
    Where only a group exchange carries a host key, the sizes of `CARRYING` are tried, each once per host.
 5. A request that leaves the server room (`WIDE`) finds the smallest group of OpenSSH. Other servers may raise the
    requested size up to the largest allowed (ProFTPD): these also get a `NARROW` request, with another host key or on
-   one more connection. OpenSSH never gets one: since 7.2 it hangs up when the largest allowed size is below 2048 bits
-   (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group when its moduli file has no match.
+   one more connection. If they have a second method, it gets one too. OpenSSH never gets one: since 7.2 it hangs up
+   when the largest allowed size is below 2048 bits (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group
+   when its moduli file has no match.
 6. The methods of users after the first ride on connections for other questions, but not on a group exchange, unless
    the server has nothing else. A server that closes the connection at the name of a user has answered: the record says
    that no list came, and is complete. The same holds for a request for a group.
@@ -51,6 +52,10 @@ from sshprobe.wire.messages import KexInit
 from sshprobe.wire.suites import Suite, choose_suite
 
 ENCRYPTS_BEST = "mlkem768x25519-sha256"
+
+NARROW_METHODS = 2
+"""Group-exchange methods that get a `NARROW` request each on connections of their own. Where a server has more, the
+further ones are sent along with host keys only."""
 
 FAMILIES_NAMED = 8
 """Host keys that a record names as not shown: a server may offer two thousand. None in use has more than six."""
@@ -136,8 +141,12 @@ def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> E
     found = _group(offered.groups, progress, wanted)
     if not offered.families or not offered.carriers:
         return None
-    if found is not None and not _worth_a_connection(found[1], progress) and (suite is not None or not pending):
-        found = None  # rule 6, and a second group-exchange method is worth no connection of its own
+    if (
+        found is not None
+        and not _worth_a_connection(found[1], progress, offered.groups)
+        and (suite is not None or not pending)
+    ):
+        found = None  # rule 6
     sure = pending if found is None else [family for family in pending if not is_foreign(family)]
     if found is not None and pending and (pending[0] in progress.unproven or (not sure and progress.answered)):
         found = None  # rule 4: another method than before; and a group shall not share the failure of a key
@@ -206,16 +215,19 @@ def _group(groups: list[Method], progress: ProbeProgress, wanted: Wanted) -> tup
     if refused:
         return None if progress.large_groups or "answered" in progress.groups.values() else (refused[0], LARGE)
     for method in groups:
-        if method.name not in progress.groups:
+        if not progress.groups:
             return method, WIDE
+        # By other software than OpenSSH, the answer to `NARROW` alone proves the smallest size of a method.
         if method.name not in progress.narrow_groups and progress.asks_narrowly:
             return method, NARROW
+        if method.name not in progress.groups:
+            return method, WIDE
     return None
 
 
-def _worth_a_connection(request: GroupExchangeRequest, progress: ProbeProgress) -> bool:
-    """Return whether no other group-exchange method has answered a request like this."""
-    return not progress.outcomes(request)
+def _worth_a_connection(request: GroupExchangeRequest, progress: ProbeProgress, groups: list[Method]) -> bool:
+    """Return whether the answer to a request that only carries a known host key may complete a proof."""
+    return not progress.outcomes(request) or (request == NARROW and len(groups) <= NARROW_METHODS)
 
 
 def _carrier(offered: Mapping[str, list[str]], progress: ProbeProgress) -> str:

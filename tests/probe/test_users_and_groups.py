@@ -77,12 +77,21 @@ def test_other_software_gets_the_small_request_with_another_key() -> None:
 def test_the_small_request_may_need_one_more_connection() -> None:
     one, _ = asked(lists(1, "curve25519-sha256", SHA256), openssh=False)
     assert summary(one) == [("ssh-ed25519", WIDE, "root"), ("ssh-ed25519", NARROW, None)]
+
+
+def test_two_methods_of_other_software_get_a_small_request_each() -> None:
     two, _ = asked(lists(2, "curve25519-sha256", SHA256, SHA1), openssh=False)
-    assert summary(two) == [
-        ("ssh-ed25519", None, "root"),
-        ("ssh-rsa", WIDE, None),
-        ("ssh-ed25519", NARROW, None),
+    assert [(exchange.kex, exchange.request) for exchange in two[1:]] == [
+        (SHA256, WIDE),
+        (SHA256, NARROW),
+        (SHA1, NARROW),
     ]
+    openssh, _ = asked(lists(3, "curve25519-sha256", SHA256, SHA1), openssh=True)
+    assert [exchange.request for exchange in openssh] == [None, WIDE, None]
+    three, _ = asked(
+        lists(2, "curve25519-sha256", SHA256, SHA1, "diffie-hellman-group-exchange-sha224@ssh.com"), openssh=False
+    )
+    assert [exchange.request for exchange in three] == [None, WIDE, NARROW]
 
 
 def test_a_refusal_costs_no_host_key_and_no_record() -> None:

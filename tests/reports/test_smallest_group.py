@@ -1,4 +1,4 @@
-"""Servers that raise the requested size of a group, but obey the maximum."""
+"""Servers whose smallest group one answer does not show."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ async def test_proftpd_sends_1024_bits_if_that_is_the_maximum(profile: str, devi
     verdict = grade(seen, load_profile(profile))
     assert verdict.compliant is False
     assert [each.severity for each in verdict.findings if each.id == "group_exchange.modulus"] == ["high"]
+
+
+@pytest.mark.parametrize(("bits", "compliant"), [(2048, True), (1024, False)])
+async def test_both_methods_of_other_software_are_asked(bits: int, compliant: bool, device: StartDevice) -> None:
+    two_methods = await device("x04", str(bits))
+    seen = await two_methods.probe()
+    asked = [
+        (each.algorithm[-4:], (each.min, each.n, each.max), each.modulus_bits) for each in seen.group_exchange or ()
+    ]
+    assert asked == [("a256", WIDE, 2048), ("a256", NARROW, 2048), ("sha1", NARROW, bits)]
+    assert seen.connections == two_methods.connections() == 3
+    verdict = grade(seen, load_profile("pci-dss"))
+    about = [each for each in verdict.findings if each.id == "group_exchange.modulus" and each.deviation]
+    assert (verdict.not_observed, not about) == ([], compliant)
