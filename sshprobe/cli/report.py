@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -17,17 +16,17 @@ from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_o
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
+from sshprobe.cli.report_writer import WRITERS, check_format, open_writer, report_context
 from sshprobe.cli.saved_sweeps import WorkLine, read_and_compare
 from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.errors import InputError
-from sshprobe.render.formats import DEFAULT, format_names, load_format, suffixes
+from sshprobe.render.formats import DEFAULT, FORMATS, format_names, load_format, suffixes
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.fleet import FleetReport
-    from sshprobe.model.records import HostRecord
+    from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.model.verdict import Finding, Severity
-    from sshprobe.render.formats.format import HostFormat
     from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder, LabelBuilder
 
 
@@ -47,10 +46,11 @@ if TYPE_CHECKING:
     type=click.Choice(format_names()),
     default=DEFAULT,
     show_default=True,
-    help="Set the output format; ssh-audit means as `ssh-audit -j`.",
+    metavar="FORMAT",
+    help=f"Set the format: {', '.join(format_names())}.",
 )
 @click.option(
-    "-o", "--output", type=FILE, metavar="FILE", help="Write the report to FILE, e.g. report.json or report.txt."
+    "-o", "--output", type=FILE, metavar="FILE", help="Write the report to FILE, e.g. report.csv or report.txt."
 )
 @click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show every host and every key in the table.")
 @quiet_option("Print only the report and errors.")
@@ -75,57 +75,65 @@ def report(
     sha1`, it lists every host that matches.
     """
     from sshprobe.grading import FleetIndex
-    from sshprobe.render.formats.format import HostFormat
+    from sshprobe.render.formats.format import ViewFormat
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.views.summary import SummaryBuilder
 
     if output is not None and context.get_parameter_source("format_") is ParameterSource.DEFAULT:
         format_ = _format_of(output)
-    format = load_format(format_)
-    if isinstance(format, HostFormat) and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
+    writes_hosts = FORMATS[format_].kind in WRITERS
+    if writes_hosts and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
         raise click.UsageError(f"`--format {format_}` has its own order: omit `--by`")
     if output == "-":
         raise click.UsageError("`-o -` is not a file: without `-o` the report goes to standard output")
     refuse_option_as_file(output)
+    check_format(format_, output)
     refuse_inputs(output, (*records, *weak_keys))
     lock_output(output)
     saved, fleet, count, line = read_and_compare(records, wanted, weak_keys)
-    chosen = _chosen(saved.hosts(), wanted, FleetIndex(fleet), line)
-    if isinstance(format, HostFormat):
-        with _stream(output) as stream:
-            _write_hosts(chosen, format, fleet, stream, several=count > 1)
+    counts, index = SummaryBuilder(), FleetIndex(fleet)
+
+    def summary() -> SummaryRecord:
         line.end()
-        return ExitCode.OK
-    seen, counts = _builder(by, fleet, wanted), SummaryBuilder()
-    for record in chosen:
+        counts.silent.update(saved.silent)
+        return counts.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
+
+    if writes_hosts:
+        asked = report_context(several=count > 1, fleet=index)
+        with open_writer(format_, output, asked) as writer:
+            for record in _chosen(saved.hosts(writer.header), wanted, index, line):
+                counts.add(record)
+                writer.add(_with_fleet_findings(record, index))
+            writer.finish(summary())
+        return ExitCode.OK if count or saved.silent else ExitCode.NOTHING_SCANNED
+    seen = _builder(by, fleet, wanted)
+    for record in _chosen(saved.hosts(), wanted, index, line):
         counts.add(record)
         seen.add(record)
-    line.end()
     verbose = verbose or (wanted.is_active and by != "host")
-    counts.silent.update(saved.silent)
-    summary = counts.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
-    view = seen.build(summary, servers=counts.servers)._replace(is_cut_off=saved.is_cut_off)
+    view = seen.build(summary(), servers=counts.servers)._replace(is_cut_off=saved.is_cut_off)
+    format = load_format(format_)
+    assert isinstance(format, ViewFormat)
     text = format.render(view, terminal() if output is None else Terminal(), verbose)
     if output is None:
         sys.stdout.write(text)
     else:
-        with _stream(output) as stream:
+        from sshprobe.store.files import replacing
+
+        with replacing(output, keeping=note) as stream:
             stream.write(text.encode("utf-8", "backslashreplace"))
     return ExitCode.OK if count or saved.silent else ExitCode.NOTHING_SCANNED
 
 
 def _format_of(name: str) -> str:
-    suffix, known = Path(name).suffix.lower(), suffixes()
+    from sshprobe.compression import codec_of_name
+
+    path, known = Path(name), suffixes()
+    suffix = (path.with_suffix("") if codec_of_name(name) else path).suffix.lower()
     if suffix in known:
         return known[suffix]
-    named = " or ".join(sorted(filter(None, known), reverse=True))
-    raise InputError(f"{suffix} is not the suffix of a report: name it {named}, or add `--format`", source=name)
-
-
-def _stream(output: str | None) -> contextlib.AbstractContextManager[IO[bytes]]:
-    from sshprobe.store.files import replacing
-
-    return contextlib.nullcontext(sys.stdout.buffer) if output is None else replacing(output, keeping=note)
+    named = ", ".join(filter(None, known))
+    raise InputError(f"{suffix} is not the suffix of a report: use one of {named}, or add `--format`", source=name)
 
 
 def _chosen(hosts: Iterator[HostRecord], wanted: HostFilter, index: FleetIndex, line: WorkLine) -> Iterator[HostRecord]:
@@ -177,20 +185,16 @@ def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return list(found.values())
 
 
-def _write_hosts(
-    hosts: Iterator[HostRecord], format: HostFormat, fleet: FleetReport, stream: IO[bytes], *, several: bool
-) -> None:
-    """Write hosts one by one, with the findings under no profile."""
-    from sshprobe.cli.neutral_profile import describe, findings_of
-    from sshprobe.grading import FleetIndex
-    from sshprobe.render.formats.format import HostFacts
+def _with_fleet_findings(record: HostRecord, index: FleetIndex) -> HostRecord:
+    """Return a record with its findings across the fleet: of these files, and others that `grade` saved in it."""
+    import msgspec
 
-    index = FleetIndex(fleet)
-    facts = HostFacts(describe, lambda record: findings_of(record, fleet=index))
-    left_out = format.write(hosts, stream, facts, several)
-    if left_out:
-        words = "1 host is" if left_out == 1 else f"{left_out:,} hosts are"
-        note(f"{words} left out: no SSH server was seen there")
+    from sshprobe.grading import fleet_findings_of
+
+    found = fleet_findings_of(record, index)
+    ids = {each.id for each in found}
+    found += [each for each in record.fleet_findings if each.id not in ids]
+    return msgspec.structs.replace(record, fleet_findings=found) if found else record
 
 
 def _assess(category: Any, name: str) -> tuple[Severity | None, str, bool]:

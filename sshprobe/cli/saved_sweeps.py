@@ -37,8 +37,8 @@ class SavedSweeps:
         self.interrupted = records.is_cut_off
         """Whether one of them is incomplete: its summary says so, it was killed, or its file is cut off."""
 
-    def hosts(self) -> Iterator[HostRecord]:
-        """Yield the hosts."""
+    def hosts(self, on_header: Callable[[SweepRecord], None] = lambda record: None) -> Iterator[HostRecord]:
+        """Yield the hosts. `on_header` is called with the header of each scan, before its hosts."""
         from sshprobe.model.records import HostRecord, SweepRecord
 
         ended = True
@@ -47,6 +47,7 @@ class SavedSweeps:
                 yield record
             elif isinstance(record, SweepRecord):
                 self.header = self.header or record
+                on_header(record)
                 self.interrupted = self.interrupted or not ended
                 ended = False
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -12,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.cli.neutral_profile import describe, findings_of
+from sshprobe.cli.report_writer import report_context
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.lab.dropbear import DropbearServer, find_dropbear
 from sshprobe.lab.openssh import Certificate, OpenSSHServer, find_openssh
@@ -21,8 +20,7 @@ from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
-from sshprobe.render.formats.format import HostFacts
-from sshprobe.render.formats.ssh_audit import ssh_audit_document, write_ssh_audit
+from sshprobe.render.formats.ssh_audit import ssh_audit_document
 from tests.grading.observations import modern
 from tests.installed import need, need_program
 from tests.live import known_differences as known
@@ -40,6 +38,7 @@ from tests.live.peers import (
 )
 from tests.peers.replay import ReplayServer
 from tests.render.importers import defect_dojo, secure_code_box
+from tests.render.writing import report_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "peers.md"
 
@@ -103,7 +102,7 @@ def as_record(observation: Observation) -> HostRecord:
 
 def as_ssh_audit(observation: Observation) -> dict[str, Any]:
     record = as_record(observation)
-    return ssh_audit_document(record, HostFacts(describe, findings_of))
+    return ssh_audit_document(record, report_context())
 
 
 def expected(peer: str, server: str) -> dict[str, Kind]:
@@ -214,10 +213,7 @@ async def test_several_hosts_are_a_list_in_both(start: Start) -> None:
     servers = [await start(known.ASYNCSSH), await start(known.SMALL_KEY)]
     observations = [await ask(server) for server in servers]
     theirs = await ssh_audit_of_several(servers)
-    stream = io.BytesIO()
-    facts = HostFacts(describe, findings_of)
-    assert write_ssh_audit(map(as_record, observations), stream, facts, True) == 0
-    ours = json.loads(stream.getvalue())
+    ours = json.loads(report_of("ssh-audit", map(as_record, observations)))
     for mine, yours in zip(ours, theirs, strict=True):
         assert differences(inventory_of_document(mine), inventory_of_document(yours)) == {}
         assert_same_shape(mine, yours)

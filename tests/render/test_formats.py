@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from sshprobe.render import fix
-from sshprobe.render.formats import format_names, load_format, suffixes
-from sshprobe.render.formats.format import HostFormat, ViewFormat
+from sshprobe.render.formats import FORMATS, load_format
+from sshprobe.render.formats.format import FolderFormat, HostFormat, ViewFormat
 from sshprobe.views.fixes import Plan
 from tests.sample_records import HEADER, WANTING, debian12, failed, judged
 
@@ -18,6 +18,7 @@ RUN = """
 import sys
 from sshprobe.render import formats
 formats.__path__.append(sys.argv.pop(1))
+exec(sys.argv.pop(1), vars(formats))
 from sshprobe.__main__ import run
 sys.exit(run())
 """
@@ -31,31 +32,35 @@ def records(tmp_path: Path) -> Path:
 
 
 def report(folder: Path, records: Path, *options: str) -> str:
-    command = [sys.executable, "-c", RUN, str(folder), "report", str(records), *options]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    command = [sys.executable, "-c", RUN, str(folder), f"FORMATS |= {{{_examples()[0]}}}", "report", str(records)]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+def _examples() -> tuple[str, str]:
+    """Return the line of `FORMATS` and the module in "Add an output format" of CONTRIBUTING.md."""
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("## Add an output format")[2]
+    line, module = (each.partition("```")[0] for each in text.split("```python\n")[1:3])
+    return line.strip(), module
+
+
 def test_the_example_of_contributing_is_a_format(tmp_path: Path, records: Path) -> None:
-    page = (ROOT / "CONTRIBUTING.md").read_text()
-    example = page.partition("## Add an output format")[2].partition("```python\n")[2].partition("```")[0]
     folder = tmp_path / "formats"
     folder.mkdir()
-    (folder / "plain_list.py").write_text(example)
-    assert "hmac-sha1 1 hosts\n" in report(folder, records, "--by", "algorithm", "--format", "plain-list")
-    assert "SHA256:" in report(folder, records, "--by", "key", "--format", "plain-list")
-    assert report(folder, records, "--by", "label", "--format", "plain-list") == " 1 hosts\n"
+    (folder / "plain_list.py").write_text(_examples()[1])
+    assert report(folder, records, "--format", "plain-list") == "192.0.2.1:22 C\n1 hosts\n"
     assert report(folder, records, "-o", str(tmp_path / "hosts.list"), "--weakness", "sha1") == ""
-    assert (tmp_path / "hosts.list").read_text().startswith("192.0.2.1:22 ")
-    assert "[table|json|plain-list|ssh-audit]" in report(folder, records, "--help")
+    assert (tmp_path / "hosts.list").read_text() == "192.0.2.1:22 C\n1 hosts\n"
+    assert "ssh-audit, plain-list." in " ".join(report(folder, records, "--help").split())
 
 
-def test_every_module_is_a_format() -> None:
-    assert format_names() == ["table", "json", "ssh-audit"]
-    for name in format_names():
-        assert isinstance(load_format(name), (HostFormat, ViewFormat))
-    assert suffixes() == {"": "table", ".txt": "table", ".json": "json"}
+def test_every_format_of_the_table_is_of_the_kind_that_the_table_says() -> None:
+    kinds = {"view": ViewFormat, "hosts": HostFormat, "folder": FolderFormat}
+    for name, entry in FORMATS.items():
+        assert isinstance(load_format(name), kinds[entry.kind])
+    named = [suffix for entry in FORMATS.values() for suffix in entry.suffixes]
+    assert len(named) == len(set(named)), "a suffix stands for one format"
 
 
 def test_every_format_of_fix_makes_text_of_a_plan() -> None:

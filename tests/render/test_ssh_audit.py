@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import marker_names, names
-from sshprobe.cli.neutral_profile import describe, findings_of
+from sshprobe.cli.neutral_profile import describe
+from sshprobe.cli.report_writer import report_context
 from sshprobe.model.observation import Certificate, GroupExchange
 from sshprobe.model.records import HostRecord
-from sshprobe.render.formats.format import HostFacts
 from sshprobe.render.formats.ssh_audit import ssh_audit_document
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.grading.rsa_keys import prime, rsa_host_key
@@ -25,7 +25,7 @@ NAMES = sorted(path.stem for path in CAPTURES.glob("*.json"))
 
 
 def document(record: HostRecord) -> dict[str, Any]:
-    return ssh_audit_document(record, HostFacts(describe, findings_of))
+    return ssh_audit_document(record, report_context())
 
 
 def entry(found: dict[str, Any], list_: str, name: str) -> dict[str, Any]:

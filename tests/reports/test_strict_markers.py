@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from sshprobe.algorithms import is_marker, lookup
-from sshprobe.cli.neutral_profile import describe, findings_of
+from sshprobe.cli.report_writer import report_context
 from sshprobe.grading.checks.key_exchange import exposed_directions
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.render.formats.format import HostFacts
 from sshprobe.render.formats.ssh_audit import ssh_audit_document
 from tests.grading.observations import modern
 from tests.reports.conftest import StartDevice
@@ -60,7 +59,7 @@ async def test_a_server_with_both_forms_is_strict(device: StartDevice) -> None:
         advice = remedy(seen, profile)
         assert "kex-strict" not in repr(advice)
     record = HostRecord(**{name: getattr(seen, name) for name in seen.__struct_fields__})
-    document = ssh_audit_document(record, HostFacts(describe, findings_of))
+    document = ssh_audit_document(record, report_context())
     marks = [each for each in document["kex"] if "kex-strict" in each["algorithm"]]
     assert [each["notes"].keys() for each in marks] == [{"info"}, {"info"}]
     assert "kex-strict" not in repr(document["recommendations"])

@@ -1,33 +1,72 @@
-"""Formats of `sshprobe report`, one module each. A module here is a format: its name is the name, `FORMAT` the rest."""
+"""Formats of `sshprobe report`: `FORMATS` lists them all, and `load_format` imports one.
+
+`scan` and `grade` write the formats of hosts and of folders too.
+"""
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from sshprobe.model.errors import missing_extra
 
 if TYPE_CHECKING:
-    from sshprobe.render.formats.format import HostFormat, ViewFormat
+    from sshprobe.render.formats.format import FolderFormat, HostFormat, ViewFormat
+
+Kind = Literal["view", "hosts", "folder"]
+"""The type of a format: `ViewFormat`, `HostFormat` or `FolderFormat`."""
+
+
+class FormatEntry(NamedTuple):
+    """A format of the table, before its module is imported."""
+
+    place: str
+    """Module of this package and attribute, "csv:HOSTS"."""
+    kind: Kind
+    text: str
+    """The content in a few words, for lists of formats."""
+    suffixes: tuple[str, ...] = ()
+    """Suffixes of files of `-o` in this format, such as ".csv"."""
+    extra: str = ""
+    """The extra of sshprobe that installs the libraries of the module. Empty: it needs none."""
+    is_shared: bool = False
+    """Whether a program of another user reads the file. Then its mode follows the umask, and no older one is kept."""
+
 
 DEFAULT = "table"
 
-_FORMAT_MODULE = "format"
-"""Holds the types, and is not a format."""
+FORMATS: dict[str, FormatEntry] = {
+    "table": FormatEntry("table:FORMAT", "view", "a table for a terminal", ("", ".txt")),
+    "json": FormatEntry("json:FORMAT", "view", "the same for programs", (".json",)),
+    "csv": FormatEntry("csv:HOSTS", "hosts", "a row for each host and profile", (".csv",)),
+    "csv-findings": FormatEntry("csv:FINDINGS", "hosts", "a row for each finding, with its number of hosts"),
+    "csv-host-findings": FormatEntry("csv:HOST_FINDINGS", "hosts", "a row for each finding of each host"),
+    "ssh-audit": FormatEntry("ssh_audit:FORMAT", "hosts", "the JSON of `ssh-audit -j`"),
+}
+"""Name to entry, the default first."""
 
 
-def format_names() -> list[str]:
-    """Return the names of all formats, the default first. No format is imported."""
-    found = {each.name.replace("_", "-") for each in pkgutil.iter_modules(__path__)} - {_FORMAT_MODULE}
-    return sorted(found, key=lambda name: (name != DEFAULT, name))
+def format_names(kinds: Iterable[Kind] = ("view", "hosts", "folder")) -> list[str]:
+    """Return the names of the formats of some kinds, in the order of the table."""
+    return [name for name, entry in FORMATS.items() if entry.kind in kinds]
 
 
-def load_format(name: str) -> ViewFormat | HostFormat:
-    """Return a format of `format_names`."""
-    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-    found: ViewFormat | HostFormat = module.FORMAT
+def load_format(name: str) -> ViewFormat | HostFormat | FolderFormat:
+    """Return a format of `FORMATS`. Raises `InputError` if a library is not installed."""
+    entry = FORMATS[name]
+    module, attribute = entry.place.split(":")
+    try:
+        loaded = importlib.import_module(f"{__name__}.{module}")
+    except ModuleNotFoundError as error:
+        if not entry.extra:
+            raise
+        package = (error.name or module).partition(".")[0]
+        raise missing_extra(package.replace("_", "-"), entry.extra, source=f"--format {name}") from None
+    found: ViewFormat | HostFormat | FolderFormat = getattr(loaded, attribute)
     return found
 
 
-def suffixes() -> dict[str, str]:
-    """Return the suffixes of files, as in ".json", and the name of the format that each stands for."""
-    return {suffix: name for name in format_names() for suffix in load_format(name).suffixes}
+def suffixes(kinds: Iterable[Kind] = ("view", "hosts", "folder")) -> dict[str, str]:
+    """Return the suffixes of files, such as ".json", and the name of the format that each stands for."""
+    return {suffix: name for name in format_names(kinds) for suffix in FORMATS[name].suffixes}

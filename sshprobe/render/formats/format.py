@@ -1,11 +1,11 @@
-"""The two kinds of formats of `sshprobe report`: of a view, or of hosts one after the other."""
+"""The kinds of formats of `sshprobe report`: of a view, of hosts one after the other, and of a folder of files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol
 
-from sshprobe.model.records import HostRecord
+from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.model.verdict import Finding
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.offers import Describe
@@ -13,25 +13,48 @@ from sshprobe.views.report import ReportView
 
 
 class ViewFormat(NamedTuple):
-    """A format of a view."""
+    """A format of a view, for each `--by`."""
 
     render: Callable[[ReportView, Terminal, bool], str]
     """Takes a view, the terminal and whether -v was given. Returns text that ends with a line end."""
-    suffixes: tuple[str, ...] = ()
-    """Suffixes of the files of `-o` that are in this format, such as ".json"."""
 
 
-class HostFacts(NamedTuple):
-    """Functions that tell a format of hosts about them, independent of profiles."""
+class HostWriter(Protocol):
+    """Writes one report. It takes hosts as they are read or scanned, and should keep none of them."""
+
+    def header(self, record: SweepRecord) -> None:
+        """Take the header of a scan, before its hosts. Most formats do not need it."""
+        return
+
+    def add(self, host: HostRecord) -> None:
+        """Take one host. Its `fleet_findings` are filled in where they are known."""
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Take the summary of all hosts, and complete the report."""
+
+
+class ReportContext(NamedTuple):
+    """What a format can ask about hosts: it imports neither catalogue nor grader."""
 
     describe: Describe
+    """Type and name of an algorithm to its notes in the catalogue."""
     findings: Callable[[HostRecord], Iterable[Finding]]
-    """A host to its findings."""
+    """A host to its findings under no profile."""
+    note: Callable[[str], None]
+    """Takes a remark for the user."""
+    several: bool = True
+    """Whether there is more than one host."""
 
 
 class HostFormat(NamedTuple):
-    """A format of hosts one after the other. It has its own order, so it does not take `--by`."""
+    """A format of hosts one after the other, in one file. It has its own order, so it does not take `--by`."""
 
-    write: Callable[[Iterable[HostRecord], IO[bytes], HostFacts, bool], int]
-    """Takes hosts, a stream, facts, and whether there are several hosts. Returns how many hosts it left out."""
-    suffixes: tuple[str, ...] = ()
+    writer: Callable[[IO[bytes], ReportContext], HostWriter]
+    """Takes the stream of the file. Mostly a class."""
+
+
+class FolderFormat(NamedTuple):
+    """A format of several files."""
+
+    writer: Callable[[str, ReportContext], HostWriter]
+    """Takes the path of an empty folder, which appears under its name when the report is complete."""

@@ -13,4 +13,4 @@ def _render(view: ReportView, terminal: Terminal, verbose: bool) -> str:
     return msgspec.json.encode(view.report).decode("utf-8") + "\n"
 
 
-FORMAT = ViewFormat(_render, suffixes=(".json",))
+FORMAT = ViewFormat(_render)

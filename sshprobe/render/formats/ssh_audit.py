@@ -18,9 +18,9 @@ import msgspec
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.name_lists import FIELDS, AlgorithmType
 from sshprobe.model.observation import HostKey
-from sshprobe.model.records import HostRecord
+from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import SEVERITIES, Finding, Severity
-from sshprobe.render.formats.format import HostFacts, HostFormat
+from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
 from sshprobe.render.text.terminal import printable
 from sshprobe.views.offers import is_group_exchange, offered_names, offers_meant, signature_names
 
@@ -40,26 +40,36 @@ _OTHERS = "all that it offers: offer a better one, then take it out"
 _LARGER = "increase modulus size to 3072 bits or larger"
 
 
-def write_ssh_audit(hosts: Iterable[HostRecord], stream: IO[bytes], facts: HostFacts, several: bool) -> int:
-    """Write hosts as they come, as a list if there are several. Return how many sent nothing: ssh-audit skips them."""
-    encoder = msgspec.json.Encoder(order="sorted")
-    written = left_out = 0
-    for record in hosts:
-        if record.identification is None and record.kex_algorithms is None:
-            left_out += 1
-            continue
-        if several:
-            stream.write(b", " if written else b"[")
-        written += 1
-        stream.write(encoder.encode(ssh_audit_document(record, facts)))
-    stream.write(b"[]\n" if not written else b"]\n" if several else b"\n")
-    stream.flush()
-    return left_out
+class SshAuditWriter(HostWriter):
+    """Writes hosts as they come, as a list if there are several, without hosts that sent nothing, as ssh-audit does."""
+
+    def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
+        self._stream = stream
+        self._context = context
+        self._encode = msgspec.json.Encoder(order="sorted").encode
+        self._written = self._left_out = 0
+
+    def add(self, host: HostRecord) -> None:
+        """Write one host."""
+        if host.identification is None and host.kex_algorithms is None:
+            self._left_out += 1
+            return
+        if self._context.several:
+            self._stream.write(b", " if self._written else b"[")
+        self._written += 1
+        self._stream.write(self._encode(ssh_audit_document(host, self._context)))
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """End the list, and note how many hosts were left out."""
+        self._stream.write(b"[]\n" if not self._written else b"]\n" if self._context.several else b"\n")
+        if self._left_out:
+            words = "1 host is" if self._left_out == 1 else f"{self._left_out:,} hosts are"
+            self._context.note(f"{words} left out: no SSH server was seen there")
 
 
-def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
+def ssh_audit_document(record: HostRecord, context: ReportContext) -> dict[str, Any]:
     """Return one host as ssh-audit's standard audit has it."""
-    findings = facts.findings(record)
+    findings = context.findings(record)
     record = printable(record)
     identification = record.identification
     document: dict[str, Any] = {
@@ -80,7 +90,7 @@ def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
     if record.kex_algorithms is not None:
         document["compression"] = _both(record, _COMPRESSION)
         for list_, names in offered.items():
-            document[list_] = [_entry(list_, name, record, facts, marks) for name in names]
+            document[list_] = [_entry(list_, name, record, context, marks) for name in names]
         document["fingerprints"] = _fingerprints(record.host_keys or ())
         marks.leave_something(record)
     document["recommendations"] = marks.recommendations()
@@ -179,8 +189,8 @@ def _both(record: HostRecord, fields: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(name for field in fields for name in getattr(record, field) or ()))
 
 
-def _entry(list_: List, name: str, record: HostRecord, facts: HostFacts, marks: _Marks) -> dict[str, Any]:
-    about = facts.describe(_CLASSES[list_], name)
+def _entry(list_: List, name: str, record: HostRecord, context: ReportContext, marks: _Marks) -> dict[str, Any]:
+    about = context.describe(_CLASSES[list_], name)
     if about.marker:
         marks.signals.add(name)
     texts: dict[str, list[str]] = {}
@@ -244,4 +254,4 @@ def _fingerprints(keys: Iterable[HostKey]) -> list[dict[str, str]]:
     return found
 
 
-FORMAT = HostFormat(write_ssh_audit)
+FORMAT = HostFormat(SshAuditWriter)

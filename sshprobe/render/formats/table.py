@@ -193,4 +193,4 @@ def _table(
     return "\n".join(lines) + "\n"
 
 
-FORMAT = ViewFormat(_render, suffixes=("", ".txt"))
+FORMAT = ViewFormat(_render)

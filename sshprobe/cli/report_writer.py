@@ -1,0 +1,85 @@
+"""Opens the output of a format of hosts, for `report`, `scan` and `grade`, and makes the context of formats."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sshprobe.cli.output_file import note
+from sshprobe.model.errors import InputError
+from sshprobe.render.formats import FORMATS, Kind, load_format, suffixes
+
+if TYPE_CHECKING:
+    from sshprobe.grading import FleetIndex
+    from sshprobe.render.formats.format import HostWriter, ReportContext
+
+WRITERS: tuple[Kind, ...] = ("hosts", "folder")
+"""Kinds of formats that take hosts one after the other."""
+
+
+def format_of_suffix(name: str) -> str | None:
+    """Return the format of hosts that the suffix of a file means, or None."""
+    from sshprobe.compression import codec_of_name
+
+    path = Path(name)
+    return suffixes(WRITERS).get((path.with_suffix("") if codec_of_name(name) else path).suffix.lower())
+
+
+def check_format(format_: str, output: str | None) -> None:
+    """Raise an error if a format cannot be written to `output`, or lacks a library: before the work begins.
+
+    Raises:
+        click.UsageError: a format of several files has no folder.
+        InputError: a library is not installed.
+    """
+    if output is None and FORMATS[format_].kind == "folder":
+        raise click.UsageError(f"`--format {format_}` writes several files: add `-o FOLDER`")
+    load_format(format_)
+
+
+def report_context(*, several: bool = True, fleet: FleetIndex | None = None) -> ReportContext:
+    """Return what a format can ask. `fleet`: an index of the findings on keys of all hosts, if it is known."""
+    from sshprobe.cli.neutral_profile import describe, findings_of
+    from sshprobe.render.formats.format import ReportContext
+
+    return ReportContext(
+        describe=describe,
+        findings=lambda record: findings_of(record, fleet=fleet),
+        note=note,
+        several=several,
+    )
+
+
+@contextlib.contextmanager
+def open_writer(format_: str, output: str | None, context: ReportContext) -> Iterator[HostWriter]:
+    """Open the file, folder or standard output of a format. A file appears only when the block ends well.
+
+    Raises:
+        InputError: it cannot be written, or a library is not installed.
+    """
+    from sshprobe.compression import codec_of_name, compressing
+    from sshprobe.render.formats.format import FolderFormat, HostFormat
+    from sshprobe.store.files import replacing
+
+    entry, found = FORMATS[format_], load_format(format_)
+    with contextlib.ExitStack() as stack:
+        if isinstance(found, FolderFormat):
+            if output is None:
+                raise InputError("writes several files: add `-o FOLDER`", source=f"--format {format_}")
+            from sshprobe.store.folders import replacing_folder
+
+            yield found.writer(stack.enter_context(replacing_folder(output, f".{format_}")), context)
+            return
+        assert isinstance(found, HostFormat)
+        stream = sys.stdout.buffer
+        if output is not None:
+            keeping = None if entry.is_shared else note
+            opened = stack.enter_context(replacing(output, keeping=keeping, private=not entry.is_shared))
+            stream = stack.enter_context(compressing(opened, codec_of_name(output)))
+        yield found.writer(stream, context)
+        stream.flush()
