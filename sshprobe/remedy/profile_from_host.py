@@ -17,7 +17,8 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation, endpoint
-from sshprobe.profiles import Profile, parse_profile
+from sshprobe.model.verdict import Verdict
+from sshprobe.profiles import parse_profile
 
 
 def golden_profile(observation: Observation, id: str | None = None, *, exact: bool = False) -> str:
@@ -53,7 +54,7 @@ def golden_profile(observation: Observation, id: str | None = None, *, exact: bo
     if verdict.compliant is not True:
         wrong = [f"{each.id} {each.algorithm or ''}".strip() for each in verdict.findings if each.deviation]
         raise InputError(f"{_place(observation)} is not a good example: {', '.join(wrong)}")
-    return "\n".join([*_remarks(observation, profile), text])
+    return "\n".join([*_remarks(verdict), text])
 
 
 def _refuse(observation: Observation) -> None:
@@ -186,10 +187,10 @@ def _authentication(observation: Observation) -> list[str]:
     return ["", "[authentication]", _where(observation), *remark, f"allowed = [{names}]"]
 
 
-def _remarks(observation: Observation, profile: Profile) -> Iterator[str]:
+def _remarks(verdict: Verdict) -> Iterator[str]:
     """Yield the weaknesses that a verdict on the host itself still has: allowing them does not fix them."""
     yield "# Exactly the offers of this host. Read it before you apply it to other hosts."
-    found = [each for each in assess(observation, profile).findings if each.severity != "note"]
+    found = [each for each in verdict.findings if each.severity != "note"]
     if found:
         yield "# Weak, and costs points under this profile too. Remove what is not needed:"
     for each in found:
