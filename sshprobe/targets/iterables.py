@@ -149,7 +149,8 @@ def word_of(entry: object) -> str:
 
 def _checked(target: Target) -> Target:
     """Return a target that a program made. Its host is checked when it is resolved."""
-    text, host, port, labels = map(_anything, target)
+    fields: tuple[object, ...] = target  # callers may not be type-checked
+    text, host, port, labels = fields
     if not isinstance(labels, tuple) or not all(isinstance(each, str) and is_label(each) for each in labels):
         raise InputError(f'labels of a `Target` are a tuple of strings such as "env=prod", not {_name(labels)}')
     for value in (text, host):
@@ -162,10 +163,6 @@ def _checked(target: Target) -> Target:
     if not 1 <= port <= 65535:
         raise InputError(f"{quote(target.host)} has no port {port}: ports are 1 to 65535")
     return target
-
-
-def _anything(value: object) -> object:
-    return value  # callers may not be type-checked
 
 
 def _name(value: object) -> str:

@@ -20,9 +20,10 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from sshprobe.model.errors import InputError
+from sshprobe.targets.exclusions import address_value
 from sshprobe.targets.host_names import ipv4_value
 from sshprobe.targets.labels import joined, labels_of_comment
-from sshprobe.targets.sources import GZIP, UTF_16_MARKS, refuse_nothing
+from sshprobe.targets.sources import GZIP, UTF_16_MARKS, decode_line, refuse_nothing
 from sshprobe.targets.space import TargetSpace
 from sshprobe.targets.specification import parse_specification, quote, refuse_unspecified
 from sshprobe.targets.specs import HostSpec, Spec, Target
@@ -231,10 +232,7 @@ class LiveTargets(Iterator[Target | None]):
     def _specs(self, line: bytes) -> Iterator[Spec]:
         if len(line) > _LONGEST_LINE:
             raise InputError(f"is longer than {_LONGEST_LINE:,} bytes", source=STANDARD_INPUT, line=self._line)
-        try:
-            text = line.decode("utf-8-sig" if self._line == 1 else "utf-8").strip()
-        except UnicodeDecodeError:
-            raise InputError("is not UTF-8 text", source=STANDARD_INPUT, line=self._line) from None
+        text = decode_line(line, STANDARD_INPUT, self._line).strip()
         specs: Iterator[Spec]
         if text.startswith(_OTHER_PROGRAMS) or " -> [" in text:
             specs = self._of_program(text)
@@ -250,11 +248,11 @@ class LiveTargets(Iterator[Target | None]):
             )
         for spec in specs:
             refuse_unspecified(spec, source=STANDARD_INPUT, line=self._line)
-            if not self.takes_names and isinstance(spec, HostSpec) and not _is_address(spec.host):
+            if not self.takes_names and isinstance(spec, HostSpec) and address_value(spec.host) is None:
                 words = f"{quote(spec.text)} is a name: several workers take addresses only; omit `--workers`"
                 raise InputError(words, source=STANDARD_INPUT, line=self._line)
             labels = joined(self._labels, spec.labels, source=STANDARD_INPUT, line=self._line)
-            yield msgspec.structs.replace(spec, labels=labels) if labels else spec
+            yield msgspec.structs.replace(spec, labels=labels)
 
     def _of_program(self, text: str) -> Iterator[Spec]:
         from sshprobe.targets.inventories.scan_lists import read_line
@@ -281,7 +279,3 @@ class LiveTargets(Iterator[Target | None]):
                     "scanned again"
                 )
         return True
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or ipv4_value(host) is not None

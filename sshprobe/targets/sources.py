@@ -29,7 +29,7 @@ _NOTHING = frozenset(("null", "none", "undefined", "nan"))
 
 NOT_TEXT = "is not text: it holds NUL bytes"
 
-MOST_UTF_16 = 2**26
+_MOST_UTF_16 = 2**26
 """Bytes of a file in UTF-16, which is converted in one piece."""
 _MOST = 2**28
 """Bytes of a list of targets: 16 million addresses, which take 256 MB when they are read."""
@@ -78,11 +78,7 @@ def _read_file(name: str, what: str) -> Iterator[Word]:
 def _read_lines(stream: IO[bytes], source: str, what: str) -> Iterator[Word]:
     empty = True
     for number, data in read_lines(stream, source, longest=_LONGEST_WORD, most=_MOST):
-        try:
-            text = data.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise InputError("is not UTF-8 text", source=source, line=number) from None
-        text, sharp, comment = text.partition("#")
+        text, sharp, comment = decode_line(data, source, number).partition("#")
         text = text.strip()
         if text:
             empty = False
@@ -125,6 +121,14 @@ def read_lines(stream: IO[bytes], source: str, *, longest: int, most: int) -> It
         yield number + 1, rest
 
 
+def decode_line(data: bytes, source: str, number: int) -> str:
+    """Return the text of a line, without the mark at the begin of a file. Raises `InputError` if it is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError:
+        raise InputError("is not UTF-8 text", source=source, line=number) from None
+
+
 def too_large(source: str, most: int) -> InputError:
     """Return the error that a file has more than `most` bytes."""
     return InputError(f"has more than {most // 2**20:,} MiB: split it and scan the parts", source=source)
@@ -144,8 +148,14 @@ def refuse_nothing(text: str, source: str | None, line: int | None) -> None:
         raise InputError(words, source=source, line=line)
 
 
-def decode_utf16(data: bytes, source: str) -> bytes:
-    """Return UTF-16 text that begins with a byte order mark as UTF-8. Raises `InputError` if it is not."""
+def read_utf16(stream: IO[bytes], source: str, *, head: bytes = b"") -> bytes:
+    """Return a file of UTF-16 text that begins with a byte order mark as UTF-8. Raises `InputError` if it is not.
+
+    `head`: what was read of it before.
+    """
+    data = head + stream.read(_MOST_UTF_16 + 1)
+    if len(data) > _MOST_UTF_16:
+        raise too_large(source, _MOST_UTF_16)
     try:
         return data.decode("utf-16").encode()
     except UnicodeError:
@@ -155,9 +165,4 @@ def decode_utf16(data: bytes, source: str) -> bytes:
 def _as_utf8(head: bytes, stream: IO[bytes], source: str) -> bytes:
     if head.startswith(GZIP):
         raise InputError("is compressed: decompress it, as in `zcat FILE | sshprobe scan -`", source=source)
-    if not head.startswith(UTF_16_MARKS):
-        return head
-    data = head + stream.read(MOST_UTF_16 + 1)
-    if len(data) > MOST_UTF_16:
-        raise too_large(source, MOST_UTF_16)
-    return decode_utf16(data, source)
+    return read_utf16(stream, source, head=head) if head.startswith(UTF_16_MARKS) else head

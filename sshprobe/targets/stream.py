@@ -213,6 +213,6 @@ def targets_of_records(
                 raise InputError(f'"{record.port}" is not a port: ports are 1 to 65535', source=source, line=line)
             spec = host_specification(record.host, record.port, text=record.target, source=source, line=line)
             refuse_unspecified(spec, source=source, line=line)
-            yield msgspec.structs.replace(spec, labels=tuple(record.labels)) if record.labels else spec
+            yield msgspec.structs.replace(spec, labels=tuple(record.labels))
     if not found:
         raise InputError(f"no target: none of {seen:,} hosts in the records has that status or grade", source=name)

@@ -42,7 +42,7 @@ def is_ansible(value: Mapping[str, Any]) -> bool:
     if "_meta" in value or isinstance(value.get("all"), dict):
         return True
     # The JSON of any program can have lists of words, for example of hosts to leave out.
-    return all(map(_is_group, value.values())) and any("hosts" in _mapping(group) for group in value.values())
+    return all(map(_is_group, value.values())) and any("hosts" in mapping(group) for group in value.values())
 
 
 def _is_group(value: object) -> bool:
@@ -57,30 +57,30 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
     Raises:
         InputError: if a variable of a group decides where its hosts are, or a group is written as in Ansible's YAML.
     """
-    hostvars = _mapping(_mapping(value.get("_meta")).get("hostvars"))
+    hostvars = mapping(mapping(value.get("_meta")).get("hostvars"))
     names: dict[str, None] = {}
     groups: dict[str, list[str]] = {}
     children: dict[str, list[str]] = {}
     for group, content in value.items():
         if group == "_meta":
             continue
-        hosts = content if isinstance(content, list) else _mapping(content).get("hosts")
-        deciding = sorted(_DECIDING & _mapping(_mapping(content).get("vars")).keys())
+        hosts = content if isinstance(content, list) else mapping(content).get("hosts")
+        deciding = sorted(_DECIDING & mapping(mapping(content).get("vars")).keys())
         if deciding:
             raise source.error(f"group {quote(group)} sets {deciding[0]}: {FLATTEN}", line)
-        if isinstance(_mapping(content).get("children"), dict) or (isinstance(hosts, dict) and any(hosts.values())):
+        if isinstance(mapping(content).get("children"), dict) or (isinstance(hosts, dict) and any(hosts.values())):
             raise source.error(f"group {quote(group)} is written as in Ansible's YAML: {FLATTEN}", line)
         if isinstance(hosts, (list, dict)):
             for name in hosts:
                 if isinstance(name, str):
                     names[name] = None
                     groups.setdefault(name, []).append(group)
-        inner = _mapping(content).get("children")
+        inner = mapping(content).get("children")
         if isinstance(inner, list):
             for child in inner:
                 children.setdefault(str(child), []).append(group)
     for name in [*names, *(name for name in hostvars if name not in names)]:
-        variables = _mapping(hostvars.get(name))
+        variables = mapping(hostvars.get(name))
         host = variables.get("ansible_host", variables.get("ansible_ssh_host", name))
         port = variables.get("ansible_port", variables.get("ansible_ssh_port"))
         connection = str(variables.get("ansible_connection") or "ssh")
@@ -102,7 +102,7 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
             host = host.strip().rpartition("@")[2]
             spec = source.host(host, port, text=name, line=line, path=f"host {quote(name)}")
             labels = _labels(source, variables, _all_groups(groups.get(name, []), children))
-            yield msgspec.structs.replace(spec, labels=labels) if labels else spec
+            yield msgspec.structs.replace(spec, labels=labels)
 
 
 def _all_groups(direct: Sequence[str], parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -133,5 +133,6 @@ def _labels(source: Source, variables: Mapping[str, Any], groups: Iterator[str])
     return tuple(labels[:MAX_LABELS])
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a JSON object, and an empty one for any other value."""
     return value if isinstance(value, dict) else {}

@@ -78,7 +78,7 @@ def _is_masscan(value: Object) -> bool:
 
 
 def _masscan(source: Source, line: int, value: Object) -> Iterator[Spec]:
-    ports = value.get("ports", [{**_mapping(value.get("data")), **value}])
+    ports = value.get("ports", [{**ansible.mapping(value.get("data")), **value}])
     if not isinstance(ports, list) or not all(isinstance(port, dict) for port in ports):
         raise source.error('"ports" is not a list of ports', line)
     for port in ports:
@@ -177,18 +177,12 @@ def _shodan(source: Source, line: int, value: Object) -> Iterator[Spec]:
     for banner in banners:
         if not isinstance(banner, dict):
             raise source.error("a banner of Shodan is not an object", line)
-        about = banner.get("_shodan")
-        module = about.get("module") if isinstance(about, dict) else None
+        module = ansible.mapping(banner.get("_shodan")).get("module")
         is_ssh = module == "ssh" or str(banner.get("data", "")).startswith("SSH-")
         if is_ssh and banner.get("transport", "tcp") == "tcp":
-            port = banner.get("port")
-            yield source.host(banner.get("ip_str", value["ip_str"]), "" if port is None else port, line=line)
+            yield source.host(banner.get("ip_str", value["ip_str"]), _required(banner.get("port")), line=line)
         else:
             source.left_out[NO_SSH] += 1
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _required(port: object) -> object:

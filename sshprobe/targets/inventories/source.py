@@ -12,14 +12,7 @@ from typing import IO, Any, Self
 from sshprobe.compression import Decompressed, codec_of, plain
 from sshprobe.model.errors import InputError
 from sshprobe.small_files import open_named, reading
-from sshprobe.targets.sources import (
-    MOST_UTF_16,
-    NOT_TEXT,
-    UTF_16_MARKS,
-    decode_utf16,
-    read_lines,
-    too_large,
-)
+from sshprobe.targets.sources import NOT_TEXT, UTF_16_MARKS, decode_line, read_lines, read_utf16, too_large
 from sshprobe.targets.specification import host_specification, quote
 from sshprobe.targets.specs import HostSpec
 
@@ -96,10 +89,7 @@ class Source:
     def lines(self) -> Iterator[tuple[int, str]]:
         """Yield (number, text) of the lines that are neither empty nor a comment."""
         for number, data in read_lines(self.stream, self.name, longest=_LONGEST_LINE, most=MOST):
-            try:
-                line = data.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-            except UnicodeDecodeError:
-                raise self.error("is not UTF-8 text", number) from None
+            line = decode_line(data, self.name, number).strip()
             if line and not line.startswith("#"):
                 yield number, line
 
@@ -218,10 +208,7 @@ def _converted(stream: IO[bytes], name: str, *, is_unpacked: bool) -> tuple[IO[b
             raise InputError(words, source=name)
     if head.startswith(UTF_16_MARKS):
         with stream:
-            data = stream.read(MOST_UTF_16 + 1)
-        if len(data) > MOST_UTF_16:
-            raise too_large(name, MOST_UTF_16)
-        return io.BytesIO(decode_utf16(data, name)), True
+            return io.BytesIO(read_utf16(stream, name)), True
     if _is_binary(head):
         raise InputError(NOT_TEXT, source=name)
     return stream, False
