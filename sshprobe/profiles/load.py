@@ -266,11 +266,10 @@ def _check_algorithms(profile: Profile, category: AlgorithmType, reader: TomlTex
     for name in rule.recommended:
         if canonical(category, name) not in allowed:
             reader.fail((category, "recommended"), f"`{name}` is not among `allowed`", name)
-    forbidden = {canonical(category, name) for name, word in rule.words.items() if word in FORBIDDING_WORDS}
     for name in rule.dated:
         if is_marker(name):
             reader.fail((category, "dated"), f"`{name}` is a marker and not an algorithm", name)
-        if canonical(category, name) in allowed | forbidden:
+        if canonical(category, name) in allowed | rule.forbidden(category):
             reader.fail((category, "dated"), f"`{name}` is allowed or forbidden elsewhere in the section", name)
     words: dict[str, str] = {}
     for name, word in rule.words.items():

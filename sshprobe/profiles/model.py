@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, lookup
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import Severity
 
@@ -68,6 +68,10 @@ class AlgorithmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Names that pass today but should go: a finding of low severity, or their weakness's, and not a deviation."""
     words: dict[str, str] = {}
     """Name to one of `WORDS`. A name with a forbidding word is a deviation. Any other word allows the name."""
+
+    def forbidden(self, category: AlgorithmType) -> set[str]:
+        """Return the canonical names with a forbidding word. `category`: the type of this section."""
+        return {canonical(category, name) for name, word in self.words.items() if word in FORBIDDING_WORDS}
 
 
 class KexRule(AlgorithmRule, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, lookup, names, weakness, weakness_of
 from sshprobe.grading.checks.key_exchange import would_expose
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
-from sshprobe.profiles import FORBIDDING_WORDS
 from sshprobe.remedy.remedy_context import NO_GSS, RemedyContext, not_waived
 from sshprobe.remedy.replacements import post_quantum_exchanges
 
@@ -212,10 +211,7 @@ def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
     """Return sound names that the profile allows and this release knows, or its defaults without a rule."""
     rule = context.profile.algorithms(category)
     version = context.version
-    forbidden = () if rule is None else rule.words.items()
-    gone = context.to_remove[category] | {
-        canonical(category, name) for name, word in forbidden if word in FORBIDDING_WORDS
-    }
+    gone = context.to_remove[category] | (set() if rule is None else rule.forbidden(category))
     # A document that only forbids names nothing as allowed.
     named = () if rule is None else rule.allowed
     found = []

@@ -9,7 +9,7 @@ from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, is_unknown
 from sshprobe.algorithms.openssh import STRICT_KEX
 from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import has_post_quantum
-from sshprobe.profiles import FORBIDDING_WORDS, Profile
+from sshprobe.profiles import Profile
 from sshprobe.profiles.model import Rule
 from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.remedy_context import CHACHA20
@@ -138,7 +138,7 @@ def _is_forbidden(profile: Profile, category: AlgorithmType, name: str, release:
     rule = profile.algorithms(category)
     assert rule is not None
     same = canonical(category, name)
-    if any(word in FORBIDDING_WORDS and canonical(category, other) == same for other, word in rule.words.items()):
+    if same in rule.forbidden(category):
         return True
     needs_strict = profile.kex is not None and "no-terrapin" in profile.kex.require and not _has_strict_kex(release)
     return category == "cipher" and needs_strict and same == CHACHA20
