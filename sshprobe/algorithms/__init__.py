@@ -18,6 +18,7 @@ from sshprobe.algorithms.catalogue import (
     mechanism,
     names,
     names_aead_cipher,
+    signs_with_sha1,
 )
 from sshprobe.algorithms.claims import claims
 from sshprobe.algorithms.guesses import is_unknown, weakness_codes, weakness_of
@@ -48,6 +49,7 @@ __all__ = [
     "mechanism",
     "names",
     "names_aead_cipher",
+    "signs_with_sha1",
     "weakness",
     "weakness_codes",
     "weakness_of",

@@ -128,6 +128,12 @@ def aliases(entry: Algorithm) -> list[str]:
     return [each.name for each in table if same in (each.name, each.alias_of) and each.name != entry.name]
 
 
+def signs_with_sha1(name: str) -> bool:
+    """Return whether a host key algorithm signs over SHA-1. An unknown one does not."""
+    entry = lookup("host_key", name)
+    return entry is not None and entry.hash == "sha1"
+
+
 _AEAD_NAME = re.compile(
     r"(?:aead[-_])?(?:aes|camellia|serpent|twofish|aria|sm4|chacha)[-_]?\d*[-_](?:gcm|ccm|ocb|poly1305)(?:[-_]?(?:8|16))?"
     r"(?:[-_]ssh)?(?:@.*)?",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, is_marker, lookup, names, weakness_of
+from sshprobe.algorithms import (
+    AlgorithmType,
+    canonical,
+    in_openssh,
+    is_marker,
+    lookup,
+    names,
+    signs_with_sha1,
+    weakness_of,
+)
 from sshprobe.grading.checks.key_exchange import would_expose
 from sshprobe.grading.offers import offers
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, key_sizes
@@ -12,7 +21,7 @@ from sshprobe.grading.strength import has_post_quantum, is_as_strong
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
-from sshprobe.profiles import FORBIDDING_WORDS, Profile
+from sshprobe.profiles import Profile
 
 QUANTUM = (
     "mlkem768x25519-sha256",
@@ -35,7 +44,7 @@ def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool)
     if rule is None:
         return True
     same = canonical(category, name)
-    if any(word in FORBIDDING_WORDS and canonical(category, other) == same for other, word in rule.words.items()):
+    if same in rule.forbidden(category):
         return False
     if rule.others == "allowed" or any(canonical(category, other) == same for other in rule.allowed):
         return True
@@ -160,14 +169,9 @@ def last_over_sha2(observation: Observation, gone: Collection[str], waived: Coll
     """
     names = dict.fromkeys(canonical("host_key", name) for name in observation.server_host_key_algorithms or () if name)
     left = [name for name in names if name not in gone and name not in waived]
-    if not left or not all(map(_is_over_sha1, left)):
+    if not left or not all(map(signs_with_sha1, left)):
         return set()
-    return {name for name in names if name in gone and not _is_over_sha1(name)}
-
-
-def _is_over_sha1(name: str) -> bool:
-    entry = lookup("host_key", name)
-    return entry is not None and entry.hash == "sha1"
+    return {name for name in names if name in gone and not signs_with_sha1(name)}
 
 
 def _names(observation: Observation, category: AlgorithmType, same: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import lookup
+from sshprobe.algorithms import lookup, signs_with_sha1
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType, first_of_each
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, key_sizes
@@ -125,8 +125,7 @@ def shown_keys(host: GradedHost) -> list[Finding]:
 def sha1_alone(host: GradedHost) -> Iterator[Finding]:
     """Find a list of host key algorithms that all sign with SHA-1."""
     offered = [name for name in host.observation.server_host_key_algorithms or () if name]
-    entries = [lookup("host_key", name) for name in offered]
-    if offered and all(entry is not None and entry.hash == "sha1" for entry in entries):
+    if offered and all(map(signs_with_sha1, offered)):
         yield SHA1_ONLY.judge(
             message="signs with SHA-1 alone: OpenSSH's client refuses it since 8.8",
             expected="rsa-sha2-512, rsa-sha2-256, ssh-ed25519 or another over SHA-2",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import in_openssh, lookup
+from sshprobe.algorithms import in_openssh, signs_with_sha1
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType
 from sshprobe.model.observation import Observation
@@ -93,15 +93,10 @@ def user_signatures(host: GradedHost) -> Iterator[Finding]:
             observed=", ".join(bad),
             references=(profile.cite(rule), "RFC 8308 section 3.1"),
         )
-    weak = [name for name in accepted if name not in bad and _is_over_sha1(name)]
+    weak = [name for name in accepted if name not in bad and signs_with_sha1(name)]
     if weak:
         yield SIGNATURE_WEAK.judge(
             message="accepts signatures over SHA-1 of users' keys",
             expected="rsa-sha2-512, rsa-sha2-256 and others over SHA-2",
             observed=", ".join(weak),
         )
-
-
-def _is_over_sha1(name: str) -> bool:
-    entry = lookup("host_key", name)
-    return entry is not None and entry.hash == "sha1"
