@@ -51,13 +51,10 @@ def list_(format_: str) -> None:
         return
     from sshprobe.render.text.table_layout import stack
 
-    cells = [[each.id, each.version, each.date, each.title + _remark(each)] for each in found]
+    remark = " (not wholly verified)"
+    cells = [[each.id, each.version, each.date, each.title + remark * bool(each.not_verified)] for each in found]
     cells.append([FAMILY, stock_range(), "", "what that release of OpenSSH offers by default"])
     click.echo("\n".join(stack(["id", "version", "date", "title"], cells, terminal(), below=1)))
-
-
-def _remark(profile: Profile) -> str:
-    return " (not wholly verified)" if profile.not_verified else ""
 
 
 @profiles.command()
@@ -87,10 +84,11 @@ def show(name: str, format_: str, release: str | None) -> None:
         raise click.UsageError("`--openssh` is for `--format sshd_config` and `--format ssh_config`")
     profile = load_profile(name)  # a broken file is an error in every format
     if format_ in ("sshd_config", "ssh_config"):
-        from sshprobe.remedy.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
+        from sshprobe.algorithms import NEWEST
+        from sshprobe.remedy.configuration import ssh_config, sshd_config
 
         written = sshd_config if format_ == "sshd_config" else ssh_config
-        click.echo("\n".join(written(profile, NEWEST_OPENSSH if release is None else release)))
+        click.echo("\n".join(written(profile, NEWEST if release is None else release)))
     elif format_ == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(profile)))
     elif format_ == "toml":

@@ -89,7 +89,7 @@ def appending_lines(name: str, kept: Kept = Kept(), *, keeping: Say | None = Non
                 _sync(stream)
         return
     with _new_file(name, keeping, private=True) as new:
-        new.appear_with_flush()
+        new.stream.appear = new.appear
         with compressing(new.stream, codec_of_name(name)) as lines:
             yield lines
         new.stream.flush()
@@ -161,10 +161,6 @@ class _NewFile:
         self._path = path
         self._part = part
         self._keeping = keeping
-
-    def appear_with_flush(self) -> None:
-        """Replace the old file after the first flush, and not at the end."""
-        self.stream.appear = self.appear
 
     def appear(self) -> None:
         """Replace the old file, after a backup if that is wanted."""
