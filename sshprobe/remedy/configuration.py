@@ -6,6 +6,7 @@ The names of a release are from the catalogue, the keywords from the release not
 from __future__ import annotations
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup
+from sshprobe.algorithms.openssh import NEWEST, OLDEST
 from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
 from sshprobe.model.errors import InputError
@@ -15,9 +16,6 @@ from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.list_lines import NO_LINE, known_names, names_line, place, weak_names
 from sshprobe.remedy.login_methods import client_login, server_login
 from sshprobe.remedy.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
-
-OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.6"
-"""The releases in the catalogue."""
 
 _SINCE: dict[AlgorithmType, str] = {
     **{category: since for category, (_, since) in KEYWORDS.items()},
@@ -30,10 +28,8 @@ def check_release(version: str) -> str:
     """Return a release of OpenSSH that the catalogue knows, "9.2" of "9.2p1". Raises `InputError` for another one."""
     number = version.partition("p")[0]
     known = number.replace(".", "", 1).isdecimal() and number.isascii() and "." in number[1:-1]
-    if not known or not in_openssh(f"{OLDEST_OPENSSH}..{NEWEST_OPENSSH}", number):  # both ends included
-        raise InputError(
-            f"`{version}` is not a release of OpenSSH that sshprobe knows: {OLDEST_OPENSSH} to {NEWEST_OPENSSH}"
-        )
+    if not known or not in_openssh(f"{OLDEST}..{NEWEST}", number):  # both ends included
+        raise InputError(f"`{version}` is not a release of OpenSSH that sshprobe knows: {OLDEST} to {NEWEST}")
     return number
 
 
@@ -121,7 +117,7 @@ def _protocol(profile: Profile, release: str, last: str, problems: list[str]) ->
         problems.append(f"it cannot be limited to protocol {', '.join(profile.protocol.allowed)}")
         return []
     # Later releases have no SSH-1, and warn of the keyword.
-    if "1.99" in profile.protocol.allowed or in_openssh(f"{OLDEST_OPENSSH}..{last}", release) is not True:
+    if "1.99" in profile.protocol.allowed or in_openssh(f"{OLDEST}..{last}", release) is not True:
         return []
     return [*place(profile, profile.protocol), "Protocol 2"]
 

@@ -18,8 +18,9 @@ from sshprobe.grading.users import methods_for_everybody
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, NewKey
 from sshprobe.model.verdict import Verdict
+from sshprobe.remedy.login_methods import YOUR_KEY
 from sshprobe.remedy.remedy_context import NEW_KEY, RemedyContext, not_waived
-from sshprobe.remedy.shell_commands import backup_command, rsa_key_bits
+from sshprobe.remedy.shell_commands import TELL_CLIENTS, backup_command, rsa_key_bits
 from sshprobe.remedy.steps import Step, reasons, reasons_to_go
 from sshprobe.remedy.what_if import with_methods, with_names, with_new_keys, without_names, without_user_signatures
 
@@ -213,7 +214,7 @@ def _rsa_key(context: RemedyContext, before: Verdict) -> Iterator[Step]:
             kind="host_key",
             commands=(f"dropbearkey -t rsa -s {bits} -f {file}.new && {backup_command(file)} && mv {file}.new {file}",),
             reasons=reasons(found),
-            caution="clients that know the old key will warn: give them the new one",
+            caution=TELL_CLIENTS,
             key=key,
         )
         yield Step(change, partial(with_new_keys, type="ssh-rsa", bits=bits))
@@ -226,6 +227,6 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
             kind="argument",
             text=("-s",),
             reasons=reasons(about),
-            caution="have your public key in place before you apply it",
+            caution=YOUR_KEY,
         )
         yield Step(change, partial(with_methods, gone=("password",)))

@@ -27,7 +27,7 @@ from sshprobe.remedy.kept_names import (
 from sshprobe.remedy.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
 from sshprobe.remedy.platforms import UNNAMED
 from sshprobe.remedy.remedy_context import NEW_KEY, NO_GSS, SSH1, RemedyContext
-from sshprobe.remedy.shell_commands import key_commands, least_moduli, moduli_command, new_key
+from sshprobe.remedy.shell_commands import TELL_CLIENTS, key_commands, least_moduli, moduli_command, new_key
 from sshprobe.remedy.steps import Step, config_step, quantum_goes, reasons, reasons_to_go
 from sshprobe.remedy.what_if import (
     with_a_refusal_of_none,
@@ -42,7 +42,6 @@ from sshprobe.remedy.what_if import (
     without_names,
 )
 
-TELL_CLIENTS = "clients that know the old key will warn: give them the new one"
 FORGET = "remove all other HostKey lines, they add up"
 
 
@@ -68,7 +67,7 @@ def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "protocol.ssh1"]
     heeds_it = in_openssh(SSH1, context.version) is not False
     if found and heeds_it and context.observation.kex_algorithms is not None:
-        yield config_step("Protocol 2", partial(with_protocol_2), comment="SSH-1 off", reasons=reasons(found))
+        yield config_step("Protocol 2", with_protocol_2, comment="SSH-1 off", reasons=reasons(found))
 
 
 def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
@@ -137,8 +136,7 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     if accepted_without_credential(observation):
         found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]
         line = "PermitEmptyPasswords no"
-        effect = partial(with_a_refusal_of_none)
-        yield config_step(line, effect, comment="no login without a credential", reasons=reasons(found))
+        yield config_step(line, with_a_refusal_of_none, comment="no login without a credential", reasons=reasons(found))
     about = [finding for finding in before.findings if finding.id == "authentication.unlisted"]
     unlisted = [finding.algorithm or "" for finding in about]
     if not unlisted:
@@ -166,9 +164,7 @@ def _banner(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """Yield the line against a banner. The text of a banner is up to its owner, so no line adds one."""
     found = [finding for finding in before.findings if finding.id == "authentication.banner"]
     if found:
-        yield config_step(
-            "Banner none", partial(without_banner), comment="no text before login", reasons=reasons(found)
-        )
+        yield config_step("Banner none", without_banner, comment="no text before login", reasons=reasons(found))
 
 
 def _moduli(context: RemedyContext, before: Verdict) -> Iterator[Step]:

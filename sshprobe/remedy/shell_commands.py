@@ -8,6 +8,9 @@ from sshprobe.model.remedy import NewKey, Platform
 from sshprobe.profiles import Profile
 from sshprobe.remedy.platforms import UNNAMED
 
+TELL_CLIENTS = "clients that know the old key will warn: give them the new one"
+"""The caution for a new host key."""
+
 
 def least_moduli(profile: Profile) -> int:
     """Return the bits of the smallest moduli to keep: 2048, or more if the profile requires or advises it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, reduce
+from functools import reduce
 from typing import NamedTuple
 
 import msgspec
@@ -18,14 +18,17 @@ from sshprobe.remedy.remedy_context import AGAINST_A_NAME
 NO_QUANTUM = "no post-quantum exchange is left: the profile accepts none that the server offers"
 
 
+Effect = Callable[[Observation], Observation]
+
+
 class Step(NamedTuple):
     """A change and its effect on an observation."""
 
     change: Change
-    effect: Callable[[Observation], Observation]
+    effect: Effect
 
 
-def config_step(text: str | Iterable[str], effect: partial[Observation], *, comment: str, **more: object) -> Step:
+def config_step(text: str | Iterable[str], effect: Effect, *, comment: str, **more: object) -> Step:
     """Return the step for one or several lines of sshd_config. `more`: further fields of the change."""
     lines = (text,) if isinstance(text, str) else tuple(text)
     return Step(msgspec.structs.replace(Change(kind="sshd_config", text=lines, comment=comment), **more), effect)

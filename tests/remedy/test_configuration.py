@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.algorithms import ALGORITHM_TYPES, canonical, in_openssh, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, NEWEST, canonical, in_openssh, lookup
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import FORBIDDING_WORDS, Profile, available_profiles, load_profile, parse_profile
-from sshprobe.remedy.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
+from sshprobe.remedy.configuration import ssh_config, sshd_config
 from sshprobe.remedy.kept_names import KEYWORDS
 
-RELEASES = ("5.7", "6.6", "7.1", "7.3", "8.0", "8.4", "9.2", "9.9", NEWEST_OPENSSH)
+RELEASES = ("5.7", "6.6", "7.1", "7.3", "8.0", "8.4", "9.2", "9.9", NEWEST)
 
 HEAD = 'id = "ours"\ntitle = "Ours"\nversion = "1"\ndate = "2026"\nsource = "the wiki"\n'
 
@@ -158,7 +158,7 @@ def test_the_newest_release_equals_the_catalogue_s() -> None:
         if (entry := lookup(category, name))
     ]
     first = {tuple(map(int, cell.rstrip("+").split("..")[0].split("."))) for cell in cells if cell}
-    assert max(first) <= tuple(map(int, NEWEST_OPENSSH.split(".")))
+    assert max(first) <= tuple(map(int, NEWEST.split(".")))
 
 
 def test_a_forbidding_profile_subtracts_from_the_defaults() -> None:
