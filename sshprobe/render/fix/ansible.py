@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sshprobe.model.remedy import Change, NewKey, Platform
-from sshprobe.render.fix.comments import cautions, comment, heading, left, not_for, ungraded
+from sshprobe.render.fix.comments import cautions, comment, heading, left, left_out, not_for, ungraded
 from sshprobe.views.fixes import Group, Plan
 from sshprobe.views.host_stats import letter
 
@@ -42,21 +42,16 @@ def playbook(plan: Plan) -> str:
     for group in plan.groups():
         platform = group.platform
         if platform is None:
-            why = not_for(group)
-            lines += comment(
-                f"Left out: {place}, {group.about or 'unknown software'}: {why}." for place in group.places()
-            )
+            lines += comment(left_out(group, not_for(group)))
             continue
         names: dict[str, list[str]] = {}
+        unnamed: list[str] = []
         for host, port in group.hosts:
             name = _inventory_name(host, group.names.get((host, port)))
-            if is_inventory_name(name):
-                names.setdefault(name, []).append(host)
+            (names.setdefault(name, []) if is_inventory_name(name) else unnamed).append(host)
         lines += comment([*heading(group), *cautions(group), *left(group)])
         lines += comment(
-            f"Left out: {json.dumps(host)} cannot be the name of a host in an inventory."
-            for host, port in group.hosts
-            if not is_inventory_name(_inventory_name(host, group.names.get((host, port))))
+            f"Left out: {json.dumps(host)} cannot be the name of a host in an inventory." for host in unnamed
         )
         if group.changes and names:
             plays += 1
@@ -126,7 +121,9 @@ def _play(group: Group, platform: Platform, names: dict[str, list[str]], number:
     for change in group.changes:
         if change.key is not None:
             yield from _indented(_key(change, change.key))
-    yield from _indented(_configuration(group, platform))
+    for change in group.changes:
+        if change.text:
+            yield from _indented(_block(change, platform))
     yield "    - name: Check the configuration"
     yield f"      ansible.builtin.command: {platform.sshd} -t"
     yield "      changed_when: false"
@@ -208,12 +205,6 @@ def _key(change: Change, key: NewKey) -> Iterator[str]:
     yield "  args:"
     yield f"    creates: {creates}"
     yield "  notify: Restart sshd"
-
-
-def _configuration(group: Group, platform: Platform) -> Iterator[str]:
-    for change in group.changes:
-        if change.text:
-            yield from _block(change, platform)
 
 
 def _block(change: Change, platform: Platform) -> Iterator[str]:

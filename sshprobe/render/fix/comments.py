@@ -40,6 +40,12 @@ def not_for(group: Group) -> str:
     return "not OpenSSH, and only OpenSSH has sshd_config"
 
 
+def left_out(group: Group, why: str) -> Iterator[str]:
+    """Yield that the hosts of a group are left out."""
+    for place in group.places():
+        yield f"Left out: {place}, {group.about or 'unknown software'}: {why}."
+
+
 def answer(compliant: bool | None) -> str:
     """Return compliance in words."""
     return {True: "compliant", False: "not compliant", None: "not all was seen"}[compliant]

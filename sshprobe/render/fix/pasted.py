@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.remedy import Change, Platform
-from sshprobe.render.fix.comments import cautions, comment, heading, is_windows, left, not_for, ungraded, wrapped
+from sshprobe.render.fix.comments import (
+    cautions,
+    comment,
+    heading,
+    is_windows,
+    left,
+    left_out,
+    not_for,
+    ungraded,
+    wrapped,
+)
 from sshprobe.views.fixes import Group, Plan
 
 DROP_IN = "{}/sshd_config.d/00-sshprobe.conf"
@@ -31,7 +41,7 @@ def drop_in(plan: Plan) -> str:
 
     def block(group: Group) -> Iterable[str]:
         platform = group.platform
-        return comment(_other(group, not_for(group))) if platform is None else _drop_in(group, platform)
+        return comment(left_out(group, not_for(group))) if platform is None else _drop_in(group, platform)
 
     return _pasted(plan, block, comment)
 
@@ -40,7 +50,7 @@ def dropbear(plan: Plan) -> str:
     """Return definitions for localoptions.h for every group of Dropbear servers."""
 
     def block(group: Group) -> Iterable[str]:
-        return _localoptions(group) if _is_dropbear(group) else _c_comment(_other(group, "not a Dropbear"))
+        return _localoptions(group) if _is_dropbear(group) else _c_comment(left_out(group, "not a Dropbear"))
 
     return _pasted(plan, block, _c_comment)
 
@@ -55,11 +65,6 @@ def _pasted(
 
 def _is_dropbear(group: Group) -> bool:
     return group.software.lower().startswith("dropbear")
-
-
-def _other(group: Group, why: str) -> Iterator[str]:
-    for place in group.places():
-        yield f"Left out: {place}, {group.about or 'unknown software'}: {why}."
 
 
 def _block(group: Group) -> Iterator[str]:

@@ -9,31 +9,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.verdict import GRADES, SEVERITIES
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 
-_WORD_COLOURS: dict[str, str] = dict(
-    zip(
-        (*GRADES, *SEVERITIES, "good", "marker"),
-        (
-            "green",
-            "green",
-            "green",
-            "yellow",
-            "yellow",
-            "red",
-            "magenta",
-            "red",
-            "yellow",
-            "cyan",
-            "dim",
-            "green",
-            "dim",
-        ),
-        strict=True,
-    )
-)
+_WORD_COLOURS = {
+    **dict.fromkeys(("A+", "A", "B", "good"), "green"),
+    **dict.fromkeys(("C", "D", "medium"), "yellow"),
+    **dict.fromkeys(("F", "high"), "red"),
+    **dict.fromkeys(("note", "marker"), "dim"),
+    "critical": "magenta",
+    "low": "cyan",
+}
 """Letters, severities and strengths."""
 
 
