@@ -6,21 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from sshprobe.algorithms import is_marker, lookup, marker, weakness_of
-from sshprobe.grading import FleetIndex, fleet_key_findings
+from sshprobe.grading import WITHOUT_RULES, FleetIndex, fleet_key_findings
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Finding
-from sshprobe.profiles import Profile
 from sshprobe.remedy import grade
 from sshprobe.views.offers import AlgorithmNotes
-
-NEUTRAL = Profile(id="none", title="No demands", version="1", date="2026", source="sshprobe")
-"""Against it, only weak algorithms and keys have findings."""
 
 
 def findings_of(record: HostRecord, *, fleet: FleetIndex | None = None) -> list[Finding]:
     """Return the findings of a host without any profile, worst first."""
     across = [] if fleet is None else fleet_key_findings(record, fleet)
-    found = [*grade(record, NEUTRAL).findings, *across]
+    found = [*grade(record, WITHOUT_RULES).findings, *across]
     return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
 
 

@@ -11,7 +11,7 @@ from sshprobe.grading.checks.registry import explain_finding, finding_types, wea
 from sshprobe.grading.checks.versions import VersionHint, version_hints
 from sshprobe.grading.findings import FindingType
 from sshprobe.grading.fleet.comparison import FleetFacts
-from sshprobe.grading.key_findings import fleet_findings_of, fleet_key_findings, key_findings
+from sshprobe.grading.key_findings import WITHOUT_RULES, fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.keys.known_keys import KnownKeys
 from sshprobe.grading.open_names import leaves_open
 from sshprobe.grading.score import CAPS, POINTS, letter
@@ -20,6 +20,7 @@ from sshprobe.grading.verdict_key import verdict_key
 __all__ = [
     "CAPS",
     "POINTS",
+    "WITHOUT_RULES",
     "FindingType",
     "FleetFacts",
     "FleetIndex",

@@ -17,12 +17,13 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import SEVERITIES, Effect, Finding
 from sshprobe.profiles import Profile
 
-_WITHOUT_RULES = Profile(id="none", title="No rules", version="", date="", source="")
+WITHOUT_RULES = Profile(id="none", title="No rules", version="", date="", source="")
+"""Under this profile, grading finds only what is weak by itself."""
 
 
 def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:
     """Return the findings on keys and groups that every profile has, worst first, without advice."""
-    host = graded_host(observation, _WITHOUT_RULES)
+    host = graded_host(observation, WITHOUT_RULES)
     across = map(_without_effect, fleet.judge(observation))
     return worst_first([*group_numbers(host), *certificates(host), *key_numbers(host), *across])
 
