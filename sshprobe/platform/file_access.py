@@ -7,10 +7,6 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 OPEN_SAFELY: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 """Flags of os.open: not inherited by programs that this process starts, and no symbolic link."""

@@ -82,17 +82,12 @@ def ignore(signals: Iterable[signal.Signals] = ENDING_SIGNALS) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _never() -> bool:
-    return False
-
-
-def _nothing() -> None:
-    pass
-
-
 @contextmanager
 def on_interrupt(
-    handler: Callable[[], None], *, is_blocked: Callable[[], bool] = _never, unblock: Callable[[], None] = _nothing
+    handler: Callable[[], None],
+    *,
+    is_blocked: Callable[[], bool] = lambda: False,
+    unblock: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Call `handler`, in the main thread, for each Ctrl-C, SIGTERM, SIGHUP and SIGQUIT during the block.
 

@@ -6,10 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 RESERVED_FILES = 64
 """Descriptors reserved for everything except targets: files, pipes, the event loop, the resolver."""
