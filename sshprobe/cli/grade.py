@@ -17,6 +17,7 @@ from sshprobe.cli.options.history import history_option
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.values import FILE, WholeNumber
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, note_superseded, refuse_inputs
+from sshprobe.cli.report_writer import check_format
 from sshprobe.cli.saved_sweeps import read_and_compare
 from sshprobe.cli.standard_streams import terminal
 
@@ -78,6 +79,7 @@ def grade(
     refuse_inputs(output, (*records, *weak_keys, *grading.profile_names))
     if output is not None and format_ is None:
         format_ = format_of(output)
+    check_format(format_, output)
     lock_output(output)
     if history is not None and wanted.is_active:
         raise click.UsageError("`--history` keeps all hosts of a scan: omit the filters")
@@ -136,6 +138,7 @@ def grade(
         fleet=report,
         fix=fixes,
         quiet=written.quiet,
+        several=hosts > 1,
         again=f"sshprobe grade {shlex.join(records)} --host",
         pause=line.pause,
         followers=[] if kept is None else [kept],

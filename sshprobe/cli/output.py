@@ -15,12 +15,15 @@ from sshprobe.cli.standard_streams import forgive_standard_output
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport
 from sshprobe.platform.signals import delaying_interrupts
+from sshprobe.render.formats import WRITERS, format_names
 from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.sinks import CountingSink, FleetSink, JsonDocumentSink, JsonLinesSink, Sink
+from sshprobe.views.host_stats import took_no_connection
 
 if TYPE_CHECKING:
-    from sshprobe.model.records import HostRecord, SweepRecord
+    from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
     from sshprobe.profiles import Profile
+    from sshprobe.render.formats.format import HostWriter
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.store.files import Kept
 
@@ -49,6 +52,36 @@ class FailOnSink(Sink):
     def add_fleet(self, fleet: FleetReport) -> None:
         """Check the findings across the fleet."""
         self.is_reached = self.is_reached or any(reached_by_fleet(threshold, fleet) for threshold in self._thresholds)
+
+
+class FormatSink(Sink):
+    """Passes hosts to a format of reports, within the context `pause()`, as `JsonLinesSink` writes lines."""
+
+    def __init__(
+        self,
+        writer: HostWriter,
+        pause: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        skip_silent: bool = False,
+    ) -> None:
+        self._writer = writer
+        self._pause = pause
+        self._skip_silent = skip_silent
+
+    def header(self, record: SweepRecord) -> None:
+        """Pass the header."""
+        self._writer.header(record)
+
+    def add(self, batch: HostBatch) -> None:
+        """Pass the records of hosts."""
+        with self._pause():
+            for result in batch.results:
+                if not (self._skip_silent and took_no_connection(result.stats)):
+                    self._writer.add(result.record)
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Pass the summary."""
+        self._writer.finish(summary)
 
 
 class ScanOutput:
@@ -143,6 +176,7 @@ def open_output(
     fix: str | None = None,
     resumable: bool = False,
     skip_silent: bool = False,
+    several: bool = True,
     quiet: bool = False,
     again: str | None = None,
     followers: Sequence[Sink] = (),
@@ -156,6 +190,7 @@ def open_output(
     `fleet`: the comparison of all keys, if it is known before the first host.
     `fix`: standard output gets the fixes in this format instead of the report.
     `skip_silent`: no record of hosts that take no connection is written.
+    `several`: whether there is more than one host.
     `resumable`: an interrupted scan can continue in a file of lines, which gets each host when it is finished, and the
     report says how. Otherwise a file appears only if the block succeeds.
     `quiet`: standard output gets a report only with the format "table", and no hints.
@@ -174,7 +209,7 @@ def open_output(
         format_ = format_ or format_of(name)
         forgive_standard_output()
     index = None if fleet is None else FleetIndex(fleet)
-    kept_in = name if format_ != "table" else None
+    kept_in = name if format_ in ("jsonl", "json") else None
     shows = not quiet or (name is None and format_ == "table")
     if kept_in is not None:
         again = f"sshprobe grade {shlex.quote(kept_in)} --host"
@@ -204,7 +239,8 @@ def open_output(
         reports: list[Sink] = []
         screen: list[Sink] = []
         stream: IO[bytes] = sys.stdout.buffer
-        if name is not None:
+        is_report = format_ in format_names(WRITERS)
+        if name is not None and not is_report:
             from sshprobe.compression import codec_of_name, compressing
             from sshprobe.store.files import Kept, appending_lines, replacing
 
@@ -214,10 +250,17 @@ def open_output(
             else:
                 opened = stack.enter_context(replacing(name, keeping=note))
                 stream = stack.enter_context(compressing(opened, codec_of_name(name)))
-        if format_ in ("jsonl", "json"):
+        on_terminal = name is None and sys.stdout.isatty()
+        hold = pause if on_terminal else nullcontext
+        if is_report:
+            from sshprobe.cli.report_writer import open_writer, report_context
+
+            assert format_ is not None
+            writer = stack.enter_context(open_writer(format_, name, report_context(several=several, fleet=index)))
+            records.append(FormatSink(writer, hold, skip_silent=skip_silent))
+        elif format_ in ("jsonl", "json"):
             make = JsonLinesSink if format_ == "jsonl" else JsonDocumentSink
-            on_terminal = name is None and sys.stdout.isatty()
-            records.append(make(stream, pause if on_terminal else nullcontext, skip_silent=skip_silent))
+            records.append(make(stream, hold, skip_silent=skip_silent))
         elif name is not None:
             reports.append(text(lambda words: _write(stream, words), Terminal(), None))
         if fix is not None:

@@ -15,6 +15,7 @@ import click
 from sshprobe.cli.standard_streams import is_quiet
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
+from sshprobe.render.formats import WRITERS, suffixes
 
 if TYPE_CHECKING:
     from sshprobe.store.latest import LatestRecords
@@ -36,7 +37,8 @@ FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "tabl
 def format_of(name: str) -> str:
     """Return the format that the suffix of a file means; JSON lines without a suffix and for a device.
 
-    A suffix of compression (`sshprobe.compression`) is left out: x.json.gz is a document.
+    A suffix of compression (`sshprobe.compression`) is left out: x.json.gz is a document. Suffixes of reports are those
+    of `sshprobe.render.formats`.
 
     Raises:
         InputError: if no format has this suffix.
@@ -45,8 +47,9 @@ def format_of(name: str) -> str:
 
     path = Path(name)
     suffix = (path.with_suffix("") if codec_of_name(name) else path).suffix.lower()
-    if suffix in FORMATS:
-        return FORMATS[suffix]
+    known = FORMATS | suffixes(WRITERS)
+    if suffix in known:
+        return known[suffix]
     try:
         is_device = not stat.S_ISREG(Path(name).stat().st_mode)
     except (OSError, ValueError):
@@ -54,8 +57,8 @@ def format_of(name: str) -> str:
     if not suffix or suffix.strip("~.") == "" or is_device:
         return "jsonl"
     raise InputError(
-        f"{suffix} is not the suffix of a format: name it .jsonl or .json for records, .txt for the report, "
-        "or add `--format`",
+        f"{suffix} is not the suffix of a format: name it .jsonl or .json for records, .txt for the table, "
+        f"{', '.join(suffixes(WRITERS))} for a report, or add `--format`",
         source=name,
     )
 

@@ -16,11 +16,11 @@ from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_o
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
-from sshprobe.cli.report_writer import WRITERS, check_format, open_writer, report_context
+from sshprobe.cli.report_writer import check_format, open_writer, report_context
 from sshprobe.cli.saved_sweeps import WorkLine, read_and_compare
 from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.errors import InputError
-from sshprobe.render.formats import DEFAULT, FORMATS, format_names, load_format, suffixes
+from sshprobe.render.formats import DEFAULT, FORMATS, WRITERS, format_names, load_format, suffixes
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex

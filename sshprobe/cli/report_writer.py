@@ -5,38 +5,30 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sshprobe.cli.output_file import note
 from sshprobe.model.errors import InputError
-from sshprobe.render.formats import FORMATS, Kind, load_format, suffixes
+from sshprobe.render.formats import FORMATS, WRITERS, format_names, load_format
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.render.formats.format import HostWriter, ReportContext
 
-WRITERS: tuple[Kind, ...] = ("hosts", "folder")
-"""Kinds of formats that take hosts one after the other."""
 
-
-def format_of_suffix(name: str) -> str | None:
-    """Return the format of hosts that the suffix of a file means, or None."""
-    from sshprobe.compression import codec_of_name
-
-    path = Path(name)
-    return suffixes(WRITERS).get((path.with_suffix("") if codec_of_name(name) else path).suffix.lower())
-
-
-def check_format(format_: str, output: str | None) -> None:
+def check_format(format_: str | None, output: str | None) -> None:
     """Raise an error if a format cannot be written to `output`, or lacks a library: before the work begins.
+
+    Other formats than those of `WRITERS`, and None, pass.
 
     Raises:
         click.UsageError: a format of several files has no folder.
         InputError: a library is not installed.
     """
+    if format_ not in format_names(WRITERS):
+        return
     if output is None and FORMATS[format_].kind == "folder":
         raise click.UsageError(f"`--format {format_}` writes several files: add `-o FOLDER`")
     load_format(format_)

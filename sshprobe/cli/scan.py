@@ -16,10 +16,12 @@ from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_o
 from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import FILE, SECONDS, PositiveNumber, WholeNumber
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
+from sshprobe.cli.report_writer import check_format
 from sshprobe.cli.run import affordable, fit_to_limits, new_run, usable_workers
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.tracing import TraceOptions, refuse_trace, trace_options, tracing
 from sshprobe.model.errors import InputError, MachineError
+from sshprobe.render.formats import WRITERS, format_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +113,7 @@ def scan(
     refuse_inputs(traced.trace, inputs, option="--trace")
     if output is not None and format_ is None:
         format_ = format_of(output)
+    check_format(format_, output)
     if not chosen.count_only and (save_as is None or chosen.any_named):
         lock_output(output)
         lock_output(traced.trace)
@@ -157,6 +160,8 @@ def scan(
         progress.held = note_foreign_hosts(done, stream)
     elif output is None and history is None and format_ in (None, "table") and fixes is None and stream.total != 1:
         note("only the table will remain of this scan: add `-o FILE` to keep the records")
+    elif output is not None and history is None and format_ in format_names(WRITERS):
+        note(f"{output} cannot be graded again: to keep the records, scan with `-o FILE.jsonl`, then use `report`")
     header = sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked)
     if kept is not None:
         kept.header(header if done is None or done.header is None else done.header)
@@ -176,6 +181,7 @@ def scan(
         again="sshprobe scan",
         resumable=True,
         skip_silent=skip_silent,
+        several=stream.total != 1,
         followers=[] if kept is None else [kept],
     ) as sinks:
         if notice:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sshprobe.render.formats import WRITERS, suffixes
 from sshprobe.store.files import replacing
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.sample_records import captured, failed
@@ -223,7 +224,7 @@ def test_the_suffix_decides_the_format(tmp_path: Path, nobody: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["scan", "grade"])
-@pytest.mark.parametrize("name", ["mon.csv", "mon.jsonl.bak", "mon.jsn"])
+@pytest.mark.parametrize("name", ["mon.tsv", "mon.jsonl.bak", "mon.jsn"])
 def test_an_unknown_suffix_is_an_error_before_contact(command: str, name: str, folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
@@ -236,7 +237,7 @@ def test_an_unknown_suffix_is_an_error_before_contact(command: str, name: str, f
     assert (run.returncode, contents(folder)) == (2, before)
     assert run.stderr.decode() == (
         f"error: {name}: {suffix} is not the suffix of a format: name it .jsonl or .json for records, .txt for the "
-        "report, or add `--format`\n"
+        f"table, {', '.join(suffixes(WRITERS))} for a report, or add `--format`\n"
     )
     assert sshprobe(command, what, "-o", name, "--format", "jsonl", cwd=folder).returncode in (0, 3)
 

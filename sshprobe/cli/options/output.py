@@ -10,12 +10,15 @@ import click
 from sshprobe.cli.options.values import FILE, Command, add_together
 from sshprobe.cli.standard_streams import choose_quiet
 from sshprobe.render.fix import FORMATS
+from sshprobe.render.formats import WRITERS, format_names
 
 if TYPE_CHECKING:
     from sshprobe.profiles import Profile
 
 FIX_FORMATS = tuple(FORMATS)
 RECORD_FORMATS = ("table", "json", "jsonl")
+OUTPUT_FORMATS = (*RECORD_FORMATS, *format_names(WRITERS))
+"""Formats without `--fix`."""
 
 
 def refuse_option_as_file(value: str | None) -> None:
@@ -63,9 +66,9 @@ _OPTIONS = (
     click.option(
         "--format",
         "format_",
-        type=click.Choice([*RECORD_FORMATS, *FIX_FORMATS]),
+        type=click.Choice([*OUTPUT_FORMATS, *FIX_FORMATS]),
         metavar="FORMAT",
-        help=f"Set the format of the output or of -o FILE: {', '.join(RECORD_FORMATS)}. "
+        help=f"Set the format of the output or of -o FILE: {', '.join(OUTPUT_FORMATS)}. "
         f"With --fix: {', '.join(FIX_FORMATS)}.",
     ),
     click.option(
@@ -98,7 +101,7 @@ def fix_format(written: OutputOptions, profiles: Sequence[Profile], *, verbose: 
         if format_ in FIX_FORMATS:
             raise click.UsageError(f"`--format {format_}` needs `--fix`: add it, or use {_or(RECORD_FORMATS)}")
         return None, format_
-    if format_ in RECORD_FORMATS:
+    if format_ in OUTPUT_FORMATS:
         raise click.UsageError(
             f"`--fix` cannot write {format_}: use --format {_or(FIX_FORMATS)}; records go to `-o FILE`"
         )

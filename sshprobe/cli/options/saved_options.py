@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from sshprobe.cli.options.config_file import ConfigFile, config_file
-from sshprobe.cli.options.output import RECORD_FORMATS
+from sshprobe.cli.options.output import OUTPUT_FORMATS
 from sshprobe.cli.options.values import GroupedHelp
 from sshprobe.cli.standard_streams import is_quiet
 from sshprobe.model.errors import InputError
@@ -128,7 +128,7 @@ def _displace(ctx: click.Context, parameters: dict[str, click.Parameter]) -> Non
         leave_out("yes")
     fix = _rank(ctx, "fix")
     format_ = _rank(ctx, "format_")
-    if ctx.params["format_"] in RECORD_FORMATS and fix != format_:  # no format of a fix
+    if ctx.params["format_"] in OUTPUT_FORMATS and fix != format_:  # no format of a fix
         leave_out("fix" if format_ < fix else "format_")
     if fix != _rank(ctx, "verbose"):
         leave_out("fix" if _rank(ctx, "verbose") < fix else "verbose")

@@ -1,7 +1,4 @@
-"""Formats of `sshprobe report`: `FORMATS` lists them all, and `load_format` imports one.
-
-`scan` and `grade` write the formats of hosts and of folders too.
-"""
+"""Formats of `sshprobe report`: `FORMATS` lists them all, and `load_format` imports one."""
 
 from __future__ import annotations
 
@@ -16,6 +13,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["view", "hosts", "folder"]
 """The type of a format: `ViewFormat`, `HostFormat` or `FolderFormat`."""
+
+
+WRITERS: tuple[Kind, ...] = ("hosts", "folder")
+"""Kinds of formats that take hosts one after the other, also from `scan` and `grade`."""
 
 
 class FormatEntry(NamedTuple):
