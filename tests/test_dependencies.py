@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-MODULES = {"pynacl": "nacl"}
+MODULES = {"prometheus-client": "prometheus_client", "pynacl": "nacl"}
 """Names of packages whose module has another name."""
 
 LOADED_BY_NAME = {"psycopg"}

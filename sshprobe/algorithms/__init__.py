@@ -22,7 +22,7 @@ from sshprobe.algorithms.catalogue import (
 )
 from sshprobe.algorithms.claims import claims
 from sshprobe.algorithms.guesses import is_unknown, weakness_codes, weakness_of
-from sshprobe.algorithms.openssh import NEWEST, RELEASES, history, in_openssh, is_newer_than_known
+from sshprobe.algorithms.openssh import NEWEST, RELEASES, history, in_openssh, is_newer_than_known, openssh_release
 from sshprobe.algorithms.weakness import RULES, Weakness, weakness
 from sshprobe.model.name_lists import ALGORITHM_TYPES, AlgorithmType
 
@@ -49,6 +49,7 @@ __all__ = [
     "mechanism",
     "names",
     "names_aead_cipher",
+    "openssh_release",
     "signs_with_sha1",
     "weakness",
     "weakness_codes",

@@ -122,6 +122,14 @@ SIGN = "publickey-hostbound@openssh.com"
 
 
 @lru_cache(maxsize=256)  # fleets have few
+def openssh_release(software: str) -> str | None:
+    """Return the release in a software name, "9.2" of "OpenSSH_9.2p1", or None for others than `RELEASES`."""
+    found = _RELEASE_NAME.fullmatch(software)
+    release = "" if found is None else f"{int(found[1])}.{int(found[2])}"
+    return release if release in RELEASES else None
+
+
+@lru_cache(maxsize=256)  # fleets have few
 def smallest_group_sent(software: str, comments: str | None) -> int | None:
     """Return the bits of the smallest group that an OpenSSH release sends, if its moduli file has it.
 

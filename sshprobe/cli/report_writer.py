@@ -36,6 +36,7 @@ def check_format(format_: str | None, output: str | None) -> None:
 
 def report_context(*, several: bool = True, fleet: FleetIndex | None = None) -> ReportContext:
     """Return what a format can ask. `fleet`: an index of the findings on keys of all hosts, if it is known."""
+    from sshprobe.algorithms import openssh_release
     from sshprobe.cli.neutral_profile import describe, findings_of
     from sshprobe.render.formats.format import ReportContext
 
@@ -43,6 +44,7 @@ def report_context(*, several: bool = True, fleet: FleetIndex | None = None) -> 
         describe=describe,
         findings=lambda record: findings_of(record, fleet=fleet),
         note=note,
+        release=openssh_release,
         several=several,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ NEEDED = {
     ("sqlalchemy", "history"): ("scan", "127.0.0.1:1", "--history", "scans.db"),
     ("alembic", "history"): ("scan", "127.0.0.1:1", "--history", "scans.db"),
     ("psycopg", "postgresql"): ("scan", "127.0.0.1:1", "--history", "postgresql://me@127.0.0.1:1/scans"),
+    ("prometheus_client", "report"): ("scan", "127.0.0.1:1", "-o", "ssh.prom"),
 }
 """Package and extra to a command that needs them."""
 
@@ -25,7 +27,9 @@ def test_one_line_says_what_to_install(package: str, extra: str, tmp_path: Path)
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: --history: needs {package}: pip install 'sshprobe[{extra}]'\n"
+    assert re.fullmatch(
+        rf"error: --[a-z ]+: needs {package.replace('_', '-')}: pip install 'sshprobe\[{extra}\]'\n", done.stderr
+    )
 
 
 def test_every_extra_that_a_command_needs_is_tried_and_the_sentence_is_written_once() -> None:

@@ -43,6 +43,9 @@ FORMATS: dict[str, FormatEntry] = {
     "csv": FormatEntry("csv:HOSTS", "hosts", "a row for each host and profile", (".csv",)),
     "csv-findings": FormatEntry("csv:FINDINGS", "hosts", "a row for each finding, with its number of hosts"),
     "csv-host-findings": FormatEntry("csv:HOST_FINDINGS", "hosts", "a row for each finding of each host"),
+    "prometheus": FormatEntry(
+        "prometheus:FORMAT", "hosts", "metrics for node_exporter", (".prom",), extra="report", is_shared=True
+    ),
     "ssh-audit": FormatEntry("ssh_audit:FORMAT", "hosts", "the JSON of `ssh-audit -j`"),
 }
 """Name to entry, the default first."""

@@ -8,6 +8,7 @@ from typing import IO, NamedTuple, Protocol
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.model.verdict import Finding
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.metrics import FindRelease
 from sshprobe.views.offers import Describe
 from sshprobe.views.report import ReportView
 
@@ -42,8 +43,12 @@ class ReportContext(NamedTuple):
     """A host to its findings under no profile."""
     note: Callable[[str], None]
     """Takes a remark for the user."""
+    release: FindRelease
+    """Software name to its release in the catalogue."""
     several: bool = True
     """Whether there is more than one host."""
+    keys_changed_at: Callable[[HostRecord], float | None] = lambda record: None
+    """A host to when its keys changed, in seconds since 1970-01-01 UTC. None: no history knows."""
 
 
 class HostFormat(NamedTuple):

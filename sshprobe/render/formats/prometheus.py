@@ -1,0 +1,94 @@
+"""Metrics of all hosts as text for Prometheus, such as a file for node_exporter's textfile collector.
+
+The format has all series of a metric together, so the lines of each metric wait in a temporary file of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from sshprobe.model.records import HostRecord, SummaryRecord
+from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
+from sshprobe.views.metrics import METRICS, host_samples
+
+_BATCH = 500
+"""Hosts whose series become text together."""
+
+_IN_MEMORY = 2**20
+"""Bytes of each metric that wait in memory, before a file takes them."""
+
+
+class _OneFamily(Collector):
+    """A metric with its samples."""
+
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metric."""
+        yield self._family
+
+
+class _Lines(tempfile.SpooledTemporaryFile[bytes]):
+    """The lines of one metric."""
+
+    def add(self, family: Metric) -> None:
+        """Write the samples of a metric. HELP and TYPE, its first two lines, stand once."""
+        text = generate_latest(_OneFamily(family))
+        self.write(text.split(b"\n", 2)[2] if self.tell() else text)
+
+
+class PrometheusWriter(HostWriter):
+    """Writes the series of hosts, sorted by metric. Of two records of a host and address, the first counts."""
+
+    def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
+        self._stream = stream
+        self._context = context
+        self._seen: set[tuple[str, int, str | None]] = set()
+        self._left_out = 0
+        self._hosts: list[HostRecord] = []
+        self._files = contextlib.ExitStack()
+        self._waiting = {name: self._files.enter_context(_Lines(max_size=_IN_MEMORY)) for name in METRICS}
+
+    def add(self, host: HostRecord) -> None:
+        """Take the series of one host. Prometheus refuses a file in which a series stands twice."""
+        key = host.host, host.port, host.address
+        if key in self._seen:
+            self._left_out += 1
+            return
+        self._seen.add(key)
+        self._hosts.append(host)
+        if len(self._hosts) >= _BATCH:
+            self._encode_hosts()
+
+    def _encode_hosts(self) -> None:
+        context = self._context
+        families = {name: GaugeMetricFamily(name, words) for name, words in METRICS.items()}
+        for host in self._hosts:
+            for metric, labels, value in host_samples(host, context.release, changed_at=context.keys_changed_at(host)):
+                families[metric].add_sample(metric, labels, value)
+        self._hosts.clear()
+        for name, family in families.items():
+            if family.samples:
+                self._waiting[name].add(family)
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Write all metrics that have a series."""
+        self._encode_hosts()
+        with self._files:
+            for lines in self._waiting.values():
+                lines.seek(0)
+                shutil.copyfileobj(lines, self._stream)
+        if self._left_out:
+            self._context.note(f"records left out, because their host has another one: {self._left_out:,}")
+
+
+FORMAT = HostFormat(PrometheusWriter)
