@@ -8,9 +8,9 @@ the algorithm tables of the source at every release tag from 3.0 to 10.5, and fo
 `sshd -T` of Debian's package 10.6p1-1 print ("6.2+" since 6.2, "3.0..6.6" from and to, "3.0" meaning 3.0 or older).
 Strength in bits follows NIST SP 800-57 Part 1 Rev. 5, Table 2; sizes between its rows are interpolated.
 
-`data/group.tsv` has the first half of the SHA-256 of each known prime (big-endian, no leading zeros): the groups of
-RFC 2409 and RFC 3526, and the moduli files of OpenSSH 9.2 and 10.0 in Debian, up to 4096 bits. Each was tested again
-when the table was made.
+`data/group.tsv` has the first half of the SHA-256 of each known prime (big-endian, no leading zeros): the groups of RFC
+2409 and RFC 3526, and the moduli files of OpenSSH 9.2 and 10.0 in Debian, up to 4096 bits. Each was tested when the
+table was made.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
 
     category: str
     name: str
-    """As on the wire. GSS-API key exchanges end in "-*" in place of their mechanism."""
+    """As on the wire, but GSS-API key exchanges end in "-*" instead of their mechanism."""
     family: str = ""
     """kex: "ecdh", "dh", "dh-gex", "gss-dh", "ml-kem+ecdh" ...; host_key: "rsa", "ecdsa", "ed25519" ...;
     cipher: the primitive, "AES"; mac: the construction's base, "HMAC"."""
@@ -46,7 +46,7 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
     post_quantum: str = "no"
     """kex, host_key: "no", "hybrid", "pure", or "experimental" (a KEM that was never standardised)."""
     forward_secrecy: str = ""
-    """kex: "yes", or "if-fresh" where it needs a transient key that is not used again."""
+    """kex: "yes", or "if-fresh" if it needs a transient key that is not used again."""
     format: str = ""
     """host_key: "plain", "openssh-cert", "x509", "pgp", "spki"."""
     hardware: str = ""
@@ -62,7 +62,7 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
     before_authentication: str = ""
     """compression: "yes" if it starts before the user is known."""
     alias_of: str = ""
-    """The name under which this same algorithm is counted."""
+    """The canonical name of this algorithm."""
     standing: str = ""
     """Empty, or "withdrawn", "bogus" (a mistake in some software), "experimental", "unreviewed", "obsolete"."""
     references: str = ""

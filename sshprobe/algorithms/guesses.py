@@ -1,4 +1,4 @@
-"""Guesses about names without an entry: never strong, and weak if a part of the name is the name of a weak method.
+"""Guesses about names without an entry: never strong, and weak if a part of the name names a weak method.
 
 Vendors give old methods their own names: "diffie-hellman-group1-sha1-win7@microsoft.com". Only whole parts of the
 name before its domain count: "group14" is not "group1", and "ecdsa" is not "dsa". The text of a guess says that it is a
@@ -106,7 +106,8 @@ def _guesses(category: AlgorithmType, name: str) -> list[Weakness]:
     same = lookup(category, local) if local != name else None
     weak = None if same is None else weakness(same)
     if weak is not None:
-        # A known name with a vendor's domain. All of it: "ssh-rsa-sha2-256@attachmate.com" is not "ssh-rsa".
+        # A known name with a vendor's domain. The full name must match: "ssh-rsa-sha2-256@attachmate.com" is not
+        # "ssh-rsa".
         found.append(_as_guess(weak, local))
     if name.startswith("gss-") and _MECHANISM.fullmatch(name.rpartition("-")[2]):
         local = name.rpartition("-")[0]

@@ -121,7 +121,7 @@ SIGN = "publickey-hostbound@openssh.com"
 """An extension (EXT_INFO) that OpenSSH announces since 8.9, also under another identification (PROTOCOL 1.11)."""
 
 
-@lru_cache(maxsize=256)  # fleets have few
+@lru_cache(maxsize=256)  # a fleet has few different values
 def openssh_release(software: str) -> str | None:
     """Return the release in a software name, "9.2" of "OpenSSH_9.2p1", or None for others than `RELEASES`."""
     found = _RELEASE_NAME.fullmatch(software)
@@ -129,7 +129,7 @@ def openssh_release(software: str) -> str | None:
     return release if release in RELEASES else None
 
 
-@lru_cache(maxsize=256)  # fleets have few
+@lru_cache(maxsize=256)  # a fleet has few different values
 def smallest_group_sent(software: str, comments: str | None) -> int | None:
     """Return the bits of the smallest group that an OpenSSH release sends, if its moduli file has it.
 

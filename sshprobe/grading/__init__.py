@@ -1,6 +1,6 @@
 """Judges observations against profiles: findings, compliance, score, grade. Pure: no I/O, no clock, no advice.
 
-How a score comes about is in `docs/grading.md`; what each finding means, in `explain_finding`.
+`docs/grading.md` explains the score, `explain_finding` each finding.
 """
 
 from __future__ import annotations

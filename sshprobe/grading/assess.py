@@ -35,8 +35,8 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
     `fleet_findings_of`.
 
     `strict`: an algorithm that the profile does not name is a deviation even if it is as strong as the named ones. An
-    observation that is not gradeable scores 0 by a cap that says so, and is never compliant: callers drop the verdict.
-    Raises `InputError` for a client profile.
+    observation that is not gradeable has a cap of 0 and is never compliant: callers drop the verdict. Raises
+    `InputError` for a client profile.
     """
     profile.need_server()
     observation = shorten_lists(observation)
@@ -95,7 +95,7 @@ def _judged(host: GradedHost) -> Iterator[Category]:
 
 
 def _is_partial(observation: Observation, profile: Profile) -> bool:
-    """Return whether the score may hide points (`Verdict.grade_is_partial`): a scan saw less than findings need."""
+    """Return whether unseen facts could lower the score (`Verdict.grade_is_partial`)."""
     if observation.status == "ssh1_only":
         return False  # nothing is missing
     return (
@@ -112,7 +112,7 @@ def _is_partial(observation: Observation, profile: Profile) -> bool:
 
 
 def _hides_keys(observation: Observation) -> bool:
-    """Return whether a key on offer was not shown, or has no proof."""
+    """Return whether a key on offer was not shown or not proven."""
     if observation.host_keys is None or any(key.signature_verified is not True for key in observation.host_keys):
         return True
     entries = (lookup("host_key", name) for name in observation.server_host_key_algorithms or () if name)
@@ -130,7 +130,7 @@ def _hides_groups(observation: Observation, profile: Profile) -> bool:
 
 
 def _hides_methods(observation: Observation) -> bool:
-    """Return whether the server listed no method for a user of the scan. After a login by "none" it lists none."""
+    """Return whether a user of the scan has no list of methods. After a login by "none" there is no list."""
     answers = answers_by_user(observation)
     listed = all(each.none_accepted or any(each.methods or ()) for each in answers.values())
     return not (answers and listed) or bool(unanswered_users(observation))

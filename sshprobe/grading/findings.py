@@ -49,16 +49,15 @@ class FindingType(msgspec.Struct, frozen=True, kw_only=True):
     points: int | None = None
     """Points instead of those of the severity. There is no cap then."""
     label: str | None = None
-    """Name in counts of hosts, in the plural: "small moduli". None: its algorithm, or its reason."""
+    """Its plural name in counts of hosts: "small moduli". None: its algorithm, or its reason."""
     codes: Mapping[str, str] = {}
-    """Codes of weaknesses that only this type uses, with their meanings. They never change: programs count by them."""
+    """Weakness codes of only this type, with their meanings. They never change, because programs use them."""
     weaknesses: tuple[str, ...] = _ALL_CODES
     """Codes of its findings, unless a finding has its own. By default all of `codes`. Empty for a hint."""
     also_called: tuple[str, ...] = ()
-    """Other words by which `sshprobe explain` finds it."""
+    """Other names for `sshprobe explain`."""
     across_hosts: bool = False
-    """Whether other hosts or a list of keys decide it. It is then separate from the verdicts and does not affect
-    them."""
+    """Whether it depends on other hosts or on a list of keys. It is then separate from the verdicts."""
     category: Category = "profile"
     """The part of `id` before the dot. Set here, never by the caller."""
 

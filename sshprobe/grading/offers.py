@@ -1,4 +1,4 @@
-"""The name-lists of a server's KEXINIT (RFC 4253 section 7.1), both directions together, by algorithm."""
+"""The name-lists of a server's KEXINIT (RFC 4253 section 7.1) by algorithm, with both directions combined."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ WORDS: dict[AlgorithmType, str] = {
 }
 
 MOST_NAMES = 32
-"""Names of one algorithm that a finding lists."""
+"""The most names of one algorithm in a finding."""
 
 LONGEST_LIST = 256
-"""Names of one list that are never left out. The catalogue has fewer of any type."""
+"""Lists of up to this many names are kept whole. The catalogue has fewer names of any type."""
 
 MOST_UNKNOWN = 64
-"""Unknown names that are kept of a longer list."""
+"""The number of unknown names to keep of a longer list."""
 
 
 _FIELDS = tuple((category, field) for category in WORDS for _, field in FIELDS[category])
@@ -35,12 +35,12 @@ class Offer(msgspec.Struct):
     """One algorithm that a server offers, with all its names and directions."""
 
     name: str
-    """The shortest one, without a vendor's "@..."."""
+    """The shortest name, without a vendor's "@..."."""
     names: list[str]
     directions: list[str]
 
     def observed(self) -> str:
-        """Return the names in words, and the direction if it is only one of two."""
+        """Return the names as text, with the direction if it is only one of two."""
         names = sorted(self.names)
         text = ", ".join(names[:MOST_NAMES])
         if len(names) > MOST_NAMES:

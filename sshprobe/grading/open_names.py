@@ -1,8 +1,8 @@
-"""Algorithms on offer that a profile without a closed list does not name: nobody can say whether they comply.
+"""Algorithms on offer that a profile without a closed list does not name, so that compliance is unknown.
 
 A list of forbidden algorithms contains the names that its authors knew. An unknown name may hide one of them, and a
-weak algorithm that no OpenSSH ever had, such as "des-ctr", is beyond such a list. Neither is a deviation, and neither
-lets a verdict be `true`.
+weak algorithm that no OpenSSH ever had, such as "des-ctr", is beyond such a list. Neither is a deviation, but both
+prevent `compliant: true`.
 
 Without a rule for a type, fewer names are open: unknown ones, which may mean no protection at all, and those of high
 severity under a vendor's name. Compressions and known host key algorithms are never open.
@@ -19,7 +19,7 @@ from sshprobe.model.verdict import SEVERITIES, Finding
 from sshprobe.profiles import Profile
 
 SHOWN = 4
-"""Names of each type that are listed. The rest are counted."""
+"""Up to this many names of each type are listed; the rest are counted."""
 
 _SERIOUS = SEVERITIES.index("medium")
 

@@ -12,7 +12,7 @@ POINTS: dict[Severity, int] = {"critical": 100, "high": 25, "medium": 10, "low":
 """Points that one finding takes off."""
 
 CAPS: dict[Severity, int] = {"critical": 10, "high": 54, "medium": 89}
-"""The limit that one finding sets to the score, so that many good answers cannot hide a bad one."""
+"""The highest score with one finding of a severity, so that good answers cannot hide a bad one."""
 
 UNSEEN_CAP = 0
 """For a host without observations, or a record that leaves out names that a profile might forbid."""

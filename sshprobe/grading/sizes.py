@@ -23,16 +23,16 @@ def group_exchange_methods(observation: Observation) -> set[str]:
 def smallest_modulus(observation: Observation, least: int) -> int | None:
     """Return the smallest modulus in bits that the answers prove. None: they do not show the smallest one.
 
-    A modulus below `least` is proof whichever method got it. One of `least` or more needs proof for each method on
-    offer, as a server may have groups of its own for each.
+    A modulus below `least` is proof for any method. One of `least` or more needs proof for each method on offer,
+    because a server may have different groups for each.
 
     A modulus below `least` counts unless the request forced it by a `max` below `least` and the server may be an
     OpenSSH: releases up to 9.9 answer such a request with a built-in group of 2048 bits, however clean the moduli file.
 
     A modulus of `least` or more counts only if the request welcomed a smaller one (`n` below `least`). OpenSSH sends
-    the next size from `n` on (dh.c, choose_dh), so `n` must not be above the smallest size of its release. What it
-    sends below `n` is its largest. Other software may raise `n` and obey `max` (ProFTPD). Its answer counts only if
-    `max` was below `least` too, and the server sent more.
+    the next size from `n` on (dh.c, choose_dh), so `n` must not be above the smallest size of its release. A group
+    below `n` is its largest. Other software may raise `n` and obey `max` (ProFTPD). Its answer counts only if `max` was
+    below `least` too, and the server sent more.
     """
     counted = _counted(observation, least)
     smallest = min(counted.values(), default=None)
@@ -47,7 +47,7 @@ def methods_without_modulus(observation: Observation, least: int) -> list[str]:
 
 
 def _counted(observation: Observation, least: int) -> dict[str, int]:
-    """Return the smallest modulus that counts by the canonical name of the method that got it."""
+    """Return the smallest proven modulus of each method, by its canonical name."""
     largest_n, maybe_openssh = _smallest_sent(observation) or 0, _may_be_openssh(observation)
     counted: dict[str, int] = {}
     for exchange in observation.group_exchange or ():
@@ -85,12 +85,12 @@ def _smallest_sent(observation: Observation) -> int | None:
 
 
 class KeySizes(NamedTuple):
-    """The sizes in bits that a profile states for the host keys of a family. Zero or empty: it states none."""
+    """The sizes in bits that a profile states for the host keys of a family. Zero or empty: no size is stated."""
 
     least: int
     advised: int
     exact: tuple[int, ...]
-    """The allowed sizes, if it allows no others."""
+    """The allowed sizes, if only these are allowed."""
 
 
 def key_sizes(profile: Profile, family: str) -> KeySizes:

@@ -37,7 +37,7 @@ def has_post_quantum(names: Iterable[str]) -> bool:
 
 
 def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
-    """Return whether `name` is at least as strong as the weakest that `profile` allows. An unknown name is not."""
+    """Return whether `name` is at least as strong as the weakest that `profile` allows. False for an unknown name."""
     rule = profile.algorithms(category)
     entry = lookup(category, name)
     if rule is None or entry is None or weakness_of(category, name) is not None:
@@ -56,7 +56,7 @@ def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
 
 
 def less_strong(profile: Profile, category: AlgorithmType, name: str, asks: str) -> str | None:
-    """Return in words how much weaker `name` is than the weakest that `profile` allows. None: it is not.
+    """Describe how much weaker `name` is than the weakest that `profile` allows. None: it is not weaker.
 
     `asks`: the verb for the profile, "asks for".
     """

@@ -1,4 +1,4 @@
-"""Authentication methods by user, and of all users together."""
+"""Authentication methods, by user and for all users combined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SOMEBODY = "the user asked"
 
 
 def answers_by_user(observation: Observation) -> Mapping[str, UserAuthentication]:
-    """Return the answers of the server by user. Empty: there are none."""
+    """Return the answers of the server by user. Empty: no answers."""
     found = observation.authentication_by_user
     if found is None:
         methods, accepted = observation.authentication_methods, observation.authentication_none_accepted

@@ -37,7 +37,7 @@ FIELDS_WITHOUT_EFFECT = frozenset(
         "warnings",
     }
 )
-"""Fields of an observation that no verdict depends on, except for certificates (below) and profiles with waivers. The
+"""Fields of an observation that do not affect verdicts, except for certificates (below) and profiles with waivers. The
 banner is in the key if a profile has a rule about it."""
 
 FIELDS_A_CERTIFICATE_NEEDS = ("started_at", "host")

@@ -25,19 +25,19 @@ _SINCE: dict[AlgorithmType, str] = {
 
 
 def check_release(version: str) -> str:
-    """Return a release of OpenSSH that the catalogue knows, "9.2" of "9.2p1". Raises `InputError` for another one."""
+    """Return the release of a version, "9.2" for "9.2p1". Raises `InputError` if the catalogue does not know it."""
     number = version.partition("p")[0]
     known = number.replace(".", "", 1).isdecimal() and number.isascii() and "." in number[1:-1]
-    if not known or not in_openssh(f"{OLDEST}..{NEWEST}", number):  # both ends included
+    if not known or not in_openssh(f"{OLDEST}..{NEWEST}", number):  # both ends are included
         raise InputError(f"`{version}` is not a release of OpenSSH that sshprobe knows: {OLDEST} to {NEWEST}")
     return number
 
 
 def sshd_config(profile: Profile, version: str) -> list[str]:
-    """Return lines of sshd_config(5), each after a comment with its place in the document.
+    """Return lines of sshd_config(5), each after a comment with the place in the document.
 
-    `version`: the release of OpenSSH, "9.2". Raises `InputError` if it cannot meet the profile: some of the lines would
-    pass for all of them.
+    `version`: the release of OpenSSH, "9.2". Raises `InputError` if it cannot meet the profile: part of the lines would
+    look complete.
     """
     if profile.kind == "client":
         raise InputError(f"{profile.id} is about clients: `--format ssh_config` prints its lines")
@@ -116,7 +116,7 @@ def _protocol(profile: Profile, release: str, last: str, problems: list[str]) ->
     if "2.0" not in profile.protocol.allowed:
         problems.append(f"it cannot be limited to protocol {', '.join(profile.protocol.allowed)}")
         return []
-    # Later releases have no SSH-1, and warn of the keyword.
+    # Later releases have no SSH-1 and warn about the keyword.
     if "1.99" in profile.protocol.allowed or in_openssh(f"{OLDEST}..{last}", release) is not True:
         return []
     return [*place(profile, profile.protocol), "Protocol 2"]
@@ -189,7 +189,7 @@ def _required_rsa_size(profile: Profile, release: str) -> list[str]:
     line = f"RequiredRSASize {least}"
     if in_openssh("9.1+", release) is not True:
         line = f"# {line}: needs OpenSSH 9.1 or later"
-    # On a client it bounds the keys of servers and of the user.
+    # On a client it limits the keys of servers and of the user.
     return [*place(profile, rule, where=_source_of_size(rule)), line]
 
 

@@ -75,14 +75,14 @@ DEFINITIONS = (
     Definition("DROPBEAR_SHA2_256_HMAC", FIRST_VERSION, "mac", _is("hmac-sha2-256")),
     Definition("DROPBEAR_SHA2_512_HMAC", FIRST_VERSION, "mac", _is("hmac-sha2-512")),
 )
-"""If two cover a name, the first one comes first: it removes fewer others."""
+"""If two cover a name, the first one is preferred: it removes fewer others."""
 
 ADDED: dict[AlgorithmType, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "kex": (("DROPBEAR_CURVE25519", ("curve25519-sha256", "curve25519-sha256@libssh.org")),),
     "cipher": (("DROPBEAR_ENABLE_GCM_MODE", ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com")),),
     "mac": (("DROPBEAR_SHA2_256_HMAC", ("hmac-sha2-256",)), ("DROPBEAR_SHA2_512_HMAC", ("hmac-sha2-512",))),
 }
-"""What can be compiled in where nothing would be left."""
+"""Definitions that can be compiled in if a list would be empty."""
 
 TAKEN_OUT = "not offered before it is compiled in"
 NOT_BROUGHT = "would be compiled in too"
@@ -120,9 +120,9 @@ def _definitions(
     lists = [names for names in seen_lists(context.observation, category) if names]
     left = [[name for name in names if not any(each.covers(name) for each in taken)] for names in lists]
     if taken and not all(not_waived(context, category, names) for names in left):
-        # A list would be empty or have only waived names: compile something else in, and keep what that needs.
+        # A list would be empty or have only waived names: compile in something else, and keep its requirements.
         steps, good, bad = _added(context, category, known)
-        # If nothing can be, no list loses its last name, or its last sound one beside waived ones.
+        # If that is impossible, no list loses its last name, or its last sound name beside waived ones.
         sound = [not_waived(context, category, [name for name in names if name not in gone]) for names in lists]
         kept = [not_waived(context, category, names) if had else names for names, had in zip(left, sound, strict=True)]
         if not good and not all(kept):
@@ -142,7 +142,7 @@ def _definitions(
 def _taken(
     known: list[Definition], offered: Sequence[str], gone: Sequence[str], kept: Sequence[str]
 ) -> list[Definition]:
-    """Return definitions that remove all names of `gone`, few others, and none of `kept`."""
+    """Return definitions that remove all names of `gone`, as few others as possible, and none of `kept`."""
     left, taken = list(offered), []
     for name in gone:
         candidates = [each for each in known if each.covers(name) and not any(map(each.covers, kept))]
@@ -156,7 +156,7 @@ def _taken(
 def _added(
     context: RemedyContext, category: AlgorithmType, known: list[Definition]
 ) -> tuple[list[Step], list[str], list[str]]:
-    """Return steps that compile something in, their names that the profile allows, and their other names."""
+    """Return steps that compile in definitions, their names that the profile allows, and their other names."""
     rule = context.profile.algorithms(category)
     steps: list[Step] = []
     good: list[str] = []

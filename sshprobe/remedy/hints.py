@@ -1,7 +1,7 @@
 """A hint for each finding (`Finding.remediation`): a line of sshd_config, a command, or plain words.
 
-`grade` is `assess` with these hints. A hint comes from the type of the finding (`FindingType.advice`), or is worked out
-here if it depends on the host. `search` finds the changes for all findings of a host together.
+`grade` is `assess` with these hints. A hint comes from the type of the finding (`FindingType.advice`), or is computed
+here if it depends on the host. `search` finds the changes for all findings of a host.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def grade(observation: Observation, profile: Profile, *, strict: bool = False) -
     `fleet_findings_of`.
 
     `strict`: an algorithm that the profile does not name is a deviation even if it is as strong as the named ones. An
-    observation that is not gradeable scores 0 by a cap that says so, and is never compliant: callers drop the verdict.
-    Raises `InputError` for a client profile.
+    observation that is not gradeable has a cap of 0 and is never compliant: callers drop the verdict. Raises
+    `InputError` for a client profile.
     """
     return with_hints(assess(observation, profile, strict=strict), observation, profile, strict=strict)
 
@@ -45,7 +45,7 @@ def with_hints(verdict: Verdict, observation: Observation, profile: Profile, *, 
 
 
 def advise(finding: Finding, context: RemedyContext) -> str | None:
-    """Return one line for people: of sshd_config, a command, or plain words. None: there is nothing to do."""
+    """Return one line for people: of sshd_config, a command, or plain words. None: nothing to do."""
     openssh = context.platform is not None
     if finding.id == "kex.no_post_quantum":
         return _post_quantum(context, openssh)
@@ -69,7 +69,7 @@ def advise(finding: Finding, context: RemedyContext) -> str | None:
 
 
 def _without_a_name(finding: Finding, category: AlgorithmType, context: RemedyContext, openssh: bool) -> str:
-    """Return how to remove an algorithm from the server's list, or why to leave it."""
+    """Return how to remove an algorithm from the server's list, or why to keep it."""
     if openssh and category == "kex" and (finding.algorithm or "").startswith("gss-"):
         refused = no_gss_refused(context)
         return NO_GSS if refused is None else f"take {finding.algorithm} out of use: {refused}"
@@ -92,7 +92,7 @@ def _without_a_name(finding: Finding, category: AlgorithmType, context: RemedyCo
 
 
 def _worked_out(finding: Finding, context: RemedyContext, openssh: bool) -> str | None:
-    """Return advice that depends on the profile, the release or the rest of the host. None: it has no case here."""
+    """Return advice that depends on the profile, the release or the rest of the host. None: no special case."""
     match finding.id:
         case "group_exchange.modulus":
             least, platform = least_moduli(context.profile), context.platform
@@ -159,7 +159,7 @@ def _post_quantum(context: RemedyContext, openssh: bool) -> str | None:
 
 
 def _offer(names: list[str]) -> str:
-    """Return the advice to offer the first two algorithms, by one name each."""
+    """Return the advice to offer the first two algorithms, with one name each."""
     chosen = list({canonical("kex", name): name for name in reversed(names)}.values())[::-1][:2]
     return f"offer {' or '.join(chosen)}" if chosen else ""
 

@@ -1,6 +1,7 @@
 """The names that an OpenSSH server keeps, and the lines of sshd_config for them.
 
-A line must lock nobody out: it gets names until the clients of the server's release and of the next older one know one.
+A line must not lock out clients: names are added until clients of the server's release and of the next older one know
+one.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ KEYWORDS: dict[AlgorithmType, tuple[str, str]] = {
 """sshd_config keyword of each type, and the releases of OpenSSH that know it (release notes; sshd_config(5))."""
 
 CLIENTS = ("5.3", "6.0", "6.7", "7.4", "7.9", "8.4", "9.2", "10.0")
-"""OpenSSH of RHEL 6 and of Debian 7 to 13. The clients of a fleet have one of these or the next older one."""
+"""OpenSSH of RHEL 6 and of Debian 7 to 13: clients of a fleet have the server's release or the next older one."""
 
 NOT_ALONE = "so that more is left than what is waived"
 
 _WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+/=-]*")
-"""Names that can stand in a line. sshd ("-name", blanks) or Ansible's templates would misread other names of a
+"""Names that are safe in a line. sshd ("-name", blanks) or Ansible's templates would misread other names of a
 server."""
 
 
@@ -41,8 +42,8 @@ def has_keyword(context: RemedyContext, category: AlgorithmType) -> bool:
 def kept_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
     """Return the names that stay, in the server's order.
 
-    If only waived names stay, or none that the next older release of OpenSSH knows, names join them that the profile
-    allows and this release knows. Empty: there are none, or a host key must be made first (`host_key_plan`).
+    If only waived names stay, or none that the next older release of OpenSSH knows, names are added that the profile
+    allows and this release knows. Empty: no such names, or a host key must be made first (`host_key_plan`).
     """
     if category == "host_key":
         found, new = host_key_plan(context)
@@ -99,7 +100,7 @@ def proves_keys(name: str) -> bool:
 def config_line(context: RemedyContext, category: AlgorithmType) -> str | None:
     """Return the line of sshd_config with the remaining algorithms. None: there is no such line."""
     if category == "compression":
-        # Without zlib@openssh.com, which starts after authentication, only "none" is left.
+        # Without zlib@openssh.com, which starts after authentication, only "none" remains.
         value = "no" if "zlib@openssh.com" in context.to_remove[category] else "delayed"
         return f"Compression {value}" if has_keyword(context, category) else None
     # GSS-API methods have options of their own: KexAlgorithms refuses their names.
@@ -128,7 +129,7 @@ def no_gss_refused(context: RemedyContext) -> str | None:
 
 
 def first_release(context: RemedyContext, category: AlgorithmType) -> str:
-    """Return, in words, the first release with allowed names that do not lock out clients of the next older one."""
+    """Describe the first release with allowed names that do not lock out clients of the next older one."""
     rule = context.profile.algorithms(category)
     version = context.version
     entries = [lookup(category, name) for name in (() if rule is None else rule.allowed)]
@@ -212,7 +213,7 @@ def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
     rule = context.profile.algorithms(category)
     version = context.version
     gone = context.to_remove[category] | (set() if rule is None else rule.forbidden(category))
-    # A document that only forbids names nothing as allowed.
+    # A document that only forbids has no list of allowed names.
     named = () if rule is None else rule.allowed
     found = []
     for name in named or names(category):
@@ -224,12 +225,12 @@ def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
         releases = entry.openssh_in_code if named else entry.openssh_default
         if in_openssh(releases, version) is True and entry.format in ("", "plain") and entry.hardware != "yes":
             found.append(name)
-    # Nobody has seen the moduli of a group exchange that is not on offer.
+    # The moduli of a group exchange that is not on offer are unknown.
     fixed = [name for name in found if (e := lookup(category, name)) and e.family not in GROUP_EXCHANGE_FAMILIES]
     return fixed or found
 
 
 def _first(releases: Iterable[str]) -> str | None:
-    """Return the lowest of cells like "6.2+"."""
+    """Return the lowest release of cells like "6.2+"."""
     first = {cell[:-1] for cell in releases if cell.endswith("+")}
     return min(first, key=lambda text: tuple(map(int, text.split("."))), default=None)

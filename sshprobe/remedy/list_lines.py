@@ -15,7 +15,7 @@ from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.remedy_context import CHACHA20
 
 NO_LINE = "no line is needed"
-"""Begins the comment for a profile that only forbids names which the release does not know."""
+"""The start of the comment for a profile that only forbids names unknown to the release."""
 
 _REMOVING = "7.5+"
 """Releases that accept "-name,name": the default without those names."""
@@ -43,7 +43,7 @@ def names_line(
     if category == "kex":
         yield from _required(profile, found, release, problems)
     if rule.others == "allowed" and not rule.allowed:
-        # Not only of the defaults, as a later line may add names.
+        # Not only from the defaults, because a later line may add names.
         gone = [
             name
             for name in names(category)

@@ -1,7 +1,7 @@
 """Lines of sshd_config and ssh_config about logins: methods, the banner, keys of users.
 
 A scan cannot see chains of methods. A server that requires a key and then a code lists only `publickey`, like one that
-requires a key alone (sshd_config(5), AuthenticationMethods; RFC 4252 section 5.1). So users must read each line first:
+requires only a key (sshd_config(5), AuthenticationMethods; RFC 4252 section 5.1). So users must read each line first:
 
 - `AuthenticationMethods publickey` lets everybody in who has a key, and ends a second factor.
 - `PasswordAuthentication no` and its like end no second factor, but lock everybody out if a chain needs that method:
@@ -32,7 +32,7 @@ CHALLENGE_RESPONSE, KEYBOARD = "ChallengeResponseAuthentication no", "KbdInterac
 CHAIN = "AuthenticationMethods"
 ONLY_PUBLIC_KEYS = f"{CHAIN} publickey"
 SECOND_FACTOR = f"{CHAIN} publickey,keyboard-interactive"
-"""A chain: a key, and then the questions of PAM."""
+"""A chain: a key, then the questions of PAM."""
 
 CHAINS_SINCE = "6.2+"
 """Releases of OpenSSH that know AuthenticationMethods (release notes)."""
@@ -83,10 +83,10 @@ def authentication_lines(context: RemedyContext, methods: Iterable[str]) -> list
     if none_left and "publickey" not in allowed:
         return []
     if not left - GSS_METHODS and "publickey" in allowed:
-        # If it is off, `AuthenticationMethods publickey` locks everybody out. GSS-API alone does not count: many
-        # servers list it, and nobody has a ticket.
+        # If it is off, `AuthenticationMethods publickey` locks everybody out. GSS-API does not count: many servers list
+        # it although users have no tickets.
         lines.append(PUBLIC_KEYS)
-    # A scan cannot see `AuthenticationMethods password`, which would leave nothing once passwords are off.
+    # A scan cannot see `AuthenticationMethods password`. With it, no method would remain once passwords are off.
     if (allowed == {"publickey"} or none_left) and in_openssh(CHAINS_SINCE, version) is not False:
         chain = [] if rule is None or allowed != {"publickey"} else chain_lines(rule, listed, version)
         return chain or [*lines, ONLY_PUBLIC_KEYS]

@@ -1,4 +1,4 @@
-"""Prepares advice: decides from the findings of an observation which names go and which stay."""
+"""Prepares advice: decides from the findings of an observation which names to remove and which to keep."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def prepare_context(
 
 
 def _named(findings: Iterable[Finding]) -> dict[AlgorithmType, set[str]]:
-    """Return the canonical names that findings are against, by type."""
+    """Return the canonical names with findings against them, by type."""
     found: dict[AlgorithmType, set[str]] = {category: set() for category in ALGORITHM_TYPES}
     for finding in findings:
         is_against = finding.severity != "note" and finding.id.partition(".")[2] in AGAINST_A_NAME

@@ -103,7 +103,7 @@ def _list(context: RemedyContext, before: Verdict, category: AlgorithmType) -> S
 
 
 def _with_names(observation: Observation, *, category: AlgorithmType, names: list[str]) -> Observation:
-    # GSS-API methods are not in KexAlgorithms and stay until their own option changes.
+    # GSS-API methods are not in KexAlgorithms; only their own option removes them.
     gss = [name for name in observation.kex_algorithms or () if name.startswith("gss-")] if category == "kex" else []
     changed = with_names(observation, category, [*gss, *names])
     return with_unchecked_keys(changed) if category == "kex" and not any(map(proves_keys, names)) else changed
@@ -142,7 +142,7 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     if not unlisted:
         return
     lines = authentication_lines(context, unlisted)
-    # One step with the lines that switch the rest off: without it nobody could log in.
+    # One step with the lines that switch off the rest: without it, nobody could log in.
     before_it, more = ([PUBLIC_KEYS], ["publickey"]) if lines[:1] == [PUBLIC_KEYS] else ([], [])
     added = ("publickey: off until now, and no other method is sure to let you in",) if more else ()
     comment = f"without {', '.join(unlisted)}: {caution(lines)}"
@@ -161,7 +161,7 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _banner(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """Yield the line against a banner. The text of a banner is up to its owner, so no line adds one."""
+    """Yield the line against a banner. No line adds a banner, because its text is up to the owner."""
     found = [finding for finding in before.findings if finding.id == "authentication.banner"]
     if found:
         yield config_step("Banner none", without_banner, comment="no text before login", reasons=reasons(found))
@@ -182,7 +182,7 @@ def _moduli(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _host_key_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """Yield the step for the host key algorithms that go: a line with the others, or a new key for one of them."""
+    """Yield the step that removes host key algorithms: a line with the others, or a new key for one of them."""
     names, made = host_key_plan(context)
     gone = removed_names(context, "host_key")
     why = reasons_to_go(before, "host_key", gone)
@@ -194,7 +194,7 @@ def _host_key_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
         line = f"HostKeyAlgorithms {','.join(names)}"
         yield config_step(line, effect, comment=f"without {', '.join(gone)}", reasons=why)
     elif names:
-        # Before 7.0 there is no HostKeyAlgorithms: a key type goes with its HostKey line.
+        # Before 7.0 there is no HostKeyAlgorithms: removing the HostKey line removes the key type.
         families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name)))
         kept = [name for name in context.observation.server_host_key_algorithms or () if _family(name) in families]
         out = sorted(set(context.observation.server_host_key_algorithms or ()) - set(kept))
@@ -208,7 +208,8 @@ def _host_key_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _made_key(context: RemedyContext, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
-    """Return one step that makes a key, adds its HostKey line and removes the rest, as no part helps alone."""
+    """Return one step that makes a key, adds its HostKey line and removes the rest. No part helps without the
+    others."""
     platform = context.platform or UNNAMED
     key = new_key(made, context.profile, replaces=False, platform=platform)
     there = context.observation.server_host_key_algorithms or ()

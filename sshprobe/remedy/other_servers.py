@@ -1,4 +1,4 @@
-"""Steps in plain words for software whose configuration sshprobe does not write, one line each."""
+"""Steps in plain words, one line each, for software whose configuration sshprobe does not write."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """The system of an OpenSSH, from its identification, and the places of its files.
 
-Many appliances have an OpenSSH with a number of their own, and neither a shell for users nor /etc/ssh. So commands and
-lines of sshd_config are only for servers that write a release of OpenSSH as known systems do:
+Many appliances have an OpenSSH with their own version number, and neither a shell for users nor /etc/ssh. So commands
+and lines of sshd_config are only for servers that identify themselves like known systems:
 
 - Debian, Ubuntu and Raspbian name the package (debian/rules, SSH_EXTRAVERSION), FreeBSD the day of the import or its
   port (version.h; security/openssh-portable), NetBSD the day (crypto/external/bsd/openssh/dist/version.h).
 - Red Hat, SUSE, Alpine, Arch, OpenBSD and macOS add nothing: `OpenSSH_9.6` (version.h of OpenSSH).
-- FreeBSD up to 10 and Gentoo had the patches of HPN-SSH: `OpenSSH_6.6.1_hpn13v11`. HPN-SSH itself has a folder of its
-  own and other numbers from version 17 on.
+- FreeBSD up to 10 and Gentoo had the patches of HPN-SSH: `OpenSSH_6.6.1_hpn13v11`. HPN-SSH itself has its own folder,
+  and other version numbers from 17 on.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _COMMENTS: tuple[tuple[re.Pattern[str], Platform], ...] = (
 
 
 def platform_of(observation: Observation) -> Platform | None:
-    """Return the system of a server that names a release of OpenSSH as a known system does. None: another server."""
+    """Return the known system of an OpenSSH server, by its identification. None: another server."""
     found = observation.identification
     return None if found is None else _platform(found.software, found.lasting_comments)
 

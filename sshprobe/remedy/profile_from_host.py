@@ -1,4 +1,4 @@
-"""Makes a profile from one host as a model for others: exactly its offers, with comments on weak ones."""
+"""Makes a profile from a model host: exactly its offers, with comments on weak ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def golden_profile(observation: Observation, id: str | None = None, *, exact: bo
         exact: forbid all other algorithms, even stronger ones.
 
     Raises:
-        InputError: the host was not observed in full, or is not a good example.
+        InputError: if the host was not observed in full, or is not a good example.
     """
     _refuse(observation)
     lines = [*_head(observation, id), *_protocol(observation)]
@@ -188,7 +188,7 @@ def _authentication(observation: Observation) -> list[str]:
 
 
 def _remarks(verdict: Verdict) -> Iterator[str]:
-    """Yield the weaknesses that a verdict on the host itself still has: allowing them does not fix them."""
+    """Yield the weaknesses that the host still has under the new profile: allowing them does not fix them."""
     yield "# Exactly the offers of this host. Read it before you apply it to other hosts."
     found = [each for each in verdict.findings if each.severity != "note"]
     if found:

@@ -46,7 +46,7 @@ class RemedyContext(msgspec.Struct, frozen=True, kw_only=True):
 
     observation: Observation
     profile: Profile
-    """With the waived methods of login allowed."""
+    """The profile, with the waived login methods allowed."""
     strict: bool
     """Whether an unlisted name deviates even if it is as strong as the listed ones."""
     platform: Platform | None
@@ -65,13 +65,13 @@ class RemedyContext(msgspec.Struct, frozen=True, kw_only=True):
     waived: dict[AlgorithmType, frozenset[str]]
     """Canonical names that stay because of a waiver. No list may consist of them alone."""
     must_stay: dict[AlgorithmType, set[str]]
-    """Canonical names that have a finding and stay: without them the host would be worse."""
+    """Canonical names that have a finding but stay: without them the host would be worse."""
     needs_post_quantum: bool
-    """Whether the profile requires a post-quantum key exchange, and the server has none that may stay."""
+    """Whether the profile requires a post-quantum key exchange, but all of the server's must go."""
     instead: dict[AlgorithmType, list[str] | None]
     """For other software, the replacements of the names that go: see `replacements.choose`."""
     lines: dict[AlgorithmType, str | None]
-    """The line of sshd_config with the remaining names. For other software `instead` in words."""
+    """The line of sshd_config with the remaining names. For other software, a description of `instead`."""
 
 
 def not_waived(context: RemedyContext, category: AlgorithmType, found: Iterable[str]) -> list[str]:

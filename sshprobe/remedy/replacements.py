@@ -1,4 +1,4 @@
-"""Algorithms that a server can offer in place of others without a new finding."""
+"""Algorithms that a server can offer instead of others without a new finding."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUANTUM = (
 """Post-quantum exchanges in the order of advice: the most common ones come first."""
 
 NAMED = 24
-"""Names to remove that advice lists. It is in every finding, and a server may offer thousands of names."""
+"""The most names that advice lists. It is in every finding, and a server may offer thousands of names."""
 
 
 def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool) -> bool:
@@ -106,7 +106,7 @@ def choose(
     *,
     strict: bool,
 ) -> list[str] | None:
-    """Return the replacements of `gone`. None: none is needed. Empty: one is needed, and there is none.
+    """Return the replacements of `gone`. None: not needed. Empty: needed, but there are none.
 
     One is needed if a list would lose its last name, or its last post-quantum exchange under a profile that requires
     one.
@@ -121,7 +121,7 @@ def choose(
 
 
 def loses_post_quantum(observation: Observation, profile: Profile, gone: Collection[str]) -> bool:
-    """Return whether a profile requires a post-quantum exchange, and all of the server's go."""
+    """Return whether a profile requires a post-quantum exchange, but all of the server's must go."""
     had = observation.kex_algorithms or ()
     if profile.kex is None or "post-quantum" not in profile.kex.require or not has_post_quantum(had):
         return False
@@ -152,7 +152,7 @@ def post_quantum_exchanges(
 def in_place_of(
     observation: Observation, category: AlgorithmType, gone: Collection[str], chosen: list[str] | None
 ) -> str | None:
-    """Return the replacement in words. None: none is needed."""
+    """Describe the replacement. None: not needed."""
     if chosen is None:
         return None
     found = _names(observation, category, gone)
@@ -165,7 +165,7 @@ def in_place_of(
 def last_over_sha2(observation: Observation, gone: Collection[str], waived: Collection[str]) -> set[str]:
     """Return the host key algorithms of `gone` that must stay: those over SHA-2, if only SHA-1 would be left.
 
-    Some documents know no others. If only waived names would be left, others join them elsewhere.
+    Some documents name no others. Where only waived names would remain, other code adds names.
     """
     names = dict.fromkeys(canonical("host_key", name) for name in observation.server_host_key_algorithms or () if name)
     left = [name for name in names if name not in gone and name not in waived]

@@ -95,7 +95,7 @@ def planned(
     steps = minimal_steps(list(find(context, msgspec.structs.replace(now, findings=before))), projections.are_equal)
     projected = projections.verdict(steps)
     while steps and introduced(now, projected):
-        # Not seen with real servers. Drop the step whose absence leaves the fewest new findings.
+        # This does not happen with real servers. Drop the step whose absence causes the fewest new findings.
         ways = [[other for other in steps if other is not step] for step in steps]
         way = min(ways, key=lambda way: len(introduced(now, projections.verdict(way))))
         steps = minimal_steps(way, projections.are_equal)
@@ -151,9 +151,9 @@ class _Projections:
         return verdict.score, verdict.compliant, _deviations(verdict), usable(observation, self._waived), across
 
     def _is_worse(self, some: Observation, whole: Observation, verdict: Verdict) -> bool:
-        """Return whether `some` surely has a new deviation, or points where the verdict on `whole` has none.
+        """Return whether `some` surely has a new deviation, or loses points that `whole` does not lose.
 
-        This runs only the checks of facts that differ. It shows most steps to be needed without a whole verdict.
+        This runs only the checks of facts that differ. It proves most steps necessary without a full verdict.
         """
         if self._profile.waiver:
             return False
@@ -179,7 +179,7 @@ class _Projections:
 def introduced(before: Verdict, after: Verdict) -> set[tuple[str, str | None]]:
     """Return id and algorithm of the findings above a note that are in `after` and not in `before`.
 
-    `kex.no_strict_kex` after `kex.terrapin` does not count: it is the rest of the same fault, without an attack.
+    `kex.no_strict_kex` after `kex.terrapin` does not count: it is the remainder of the same fault, without an attack.
     """
     known = {(finding.id, finding.algorithm) for finding in before.findings}
     new = {(finding.id, finding.algorithm) for finding in after.findings if finding.counts} - known
@@ -214,11 +214,11 @@ def _left(finding: Finding, *, briefly: bool = False) -> str:
     return f"{about}: {finding.remediation}" if briefly else f"{about}: {finding.message}; {finding.remediation}"
 
 
-_encode = msgspec.json.Encoder().encode  # it takes numbers of any size, unlike msgpack
+_encode = msgspec.json.Encoder().encode  # it encodes numbers of any size, unlike msgpack
 
 
 class RemedyCache:
-    """Makes remedies under one profile, and caches those of the latest kinds of hosts.
+    """Makes remedies under one profile, and caches the latest ones.
 
     A remedy depends on the same facts as the verdict, and on the findings about the host's keys across the fleet. A
     test compares cached remedies with fresh ones.
@@ -247,10 +247,10 @@ class RemedyCache:
     def _key(self, observation: Observation) -> bytes:
         key = verdict_key(observation, (self._profile,))
         if leaves_groups_untested(observation):
-            # After a step there may be fewer groups, and others get tested.
+            # After a step there may be fewer groups, so that others are tested.
             key += _encode(observation.group_exchange)
         if self._fleet is not None:
-            # Without `observed`, which names other hosts and which no remedy reads.
+            # Without `observed`, which names other hosts and does not affect remedies.
             across = fleet_key_findings(observation, self._fleet, (self._profile,))
             key += _encode([(each.id, each.algorithm, each.message, each.remediation, each.counts) for each in across])
         return key

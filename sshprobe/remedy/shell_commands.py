@@ -1,4 +1,4 @@
-"""Shell commands for OpenSSH servers: moduli and host keys, which no line of sshd_config fixes."""
+"""Shell commands for OpenSSH servers that fix moduli and host keys, which sshd_config cannot."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def least_moduli(profile: Profile) -> int:
 
 
 def moduli_command(bits: int, platform: Platform = UNNAMED) -> str:
-    """Return a shell command that keeps moduli of `bits` and more, and a copy of the first file beside it.
+    """Return a shell command that keeps moduli of `bits` or more, and a backup of the original file.
 
-    It writes in place, which keeps owner, mode and label, and not at all if no modulus would be left. It skips
+    It writes in place, which keeps owner, mode and label, but only if a modulus would remain. It skips
     comments, whose fifth word awk would compare as text. The fifth field of moduli(5) holds the bits less one.
     """
     file = platform.moduli
@@ -36,8 +36,8 @@ def moduli_command(bits: int, platform: Platform = UNNAMED) -> str:
 def new_key(type: str, profile: Profile, *, replaces: bool, platform: Platform = UNNAMED) -> NewKey:
     """Return the host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384".
 
-    An additional key gets a file of its own, named by its size. A file of the usual name may exist, with a key of
-    another curve, a small key or nothing, and sshd would have no host key to use.
+    An additional key gets its own file, named by its size. A file with the usual name may already have a key of another
+    curve, a small key or nothing, and sshd would have no usable host key.
     """
     entry = lookup("host_key", type)
     family = "ed25519" if entry is None else entry.family
@@ -49,8 +49,8 @@ def new_key(type: str, profile: Profile, *, replaces: bool, platform: Platform =
 def key_commands(key: NewKey) -> tuple[str, ...]:
     """Return shell commands that make a host key. Clients that know the old key need the new one.
 
-    The old key stays beside the new one. If the file of the old key does not exist, sshd has its key elsewhere, and the
-    commands fail without a change.
+    The old key stays as a backup. If its file does not exist, sshd has its key elsewhere, and the commands fail without
+    a change.
     """
     size = "" if key.bits is None else f" -b {key.bits}"
     make = f"ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {key.file}"
@@ -63,7 +63,7 @@ def key_commands(key: NewKey) -> tuple[str, ...]:
 
 
 def backup_command(file: str) -> str:
-    """Return a shell command that copies a file beside itself under a new name, or fails without the file."""
+    """Return a shell command that makes a backup next to a file, or fails if the file does not exist."""
     # mktemp replaces the six X, so that no earlier copy is overwritten.
     return f'test -e {file} && cp -p {file} "$(mktemp {file}.before-XXXXXX)"'
 

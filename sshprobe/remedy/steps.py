@@ -40,7 +40,7 @@ def after(observation: Observation, steps: Iterable[Step]) -> Observation:
 
 
 def minimal_steps(steps: Sequence[Step], are_equal: Callable[[Sequence[Step], Sequence[Step]], bool]) -> list[Step]:
-    """Return the smallest set of the steps with the same outcome: no step of it can be left out.
+    """Return a minimal subset of the steps with the same outcome: none of its steps can be left out.
 
     `are_equal(some, steps)` returns whether some of the steps have the same outcome as all of them.
     """
@@ -67,7 +67,7 @@ def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> 
 
 
 def quantum_goes(observation: Observation, category: AlgorithmType, left: Iterable[str]) -> tuple[str, ...]:
-    """Return a reason if the server had a post-quantum exchange, and `left` has none."""
+    """Return a reason if the server had a post-quantum exchange but `left` has none."""
     had = category == "kex" and has_post_quantum(observation.kex_algorithms or ())
     return () if not had or has_post_quantum(left) else (NO_QUANTUM,)
 

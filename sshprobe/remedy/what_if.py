@@ -58,7 +58,7 @@ def with_moduli(observation: Observation, least: int) -> Observation:
 
 
 def with_new_keys(observation: Observation, type: str, bits: int) -> Observation:
-    """Show new keys of a type with `bits`, without blob and fingerprint, which nobody knows yet."""
+    """Show new keys of a type with `bits`, without blob and fingerprint, which are unknown."""
     keys = [
         msgspec.structs.replace(key, bits=bits, blob="", fingerprint="")
         if key.type == type and key.signature_verified is not False
@@ -86,7 +86,7 @@ def with_one_key(observation: Observation, names: Sequence[str], type: str, bits
 
 
 def with_unchecked_keys(observation: Observation) -> Observation:
-    """Show the same keys without proof, by exchanges that a scan cannot compute."""
+    """Show the same keys without proof, as for exchanges that a scan cannot compute."""
     keys = [
         key if key.signature_verified is False else msgspec.structs.replace(key, signature_verified=None)
         for key in observation.host_keys or ()
@@ -97,7 +97,7 @@ def with_unchecked_keys(observation: Observation) -> Observation:
 def with_methods(
     observation: Observation, *, more: Iterable[str] = (), only: str | None = None, gone: Iterable[str] = ()
 ) -> Observation:
-    """List no authentication method of `gone`, the methods of `more` too, and then `only` one if it is given."""
+    """Remove the methods `gone`, add `more`, and then keep only `only` if it is given."""
 
     def changed(answer: UserAuthentication) -> UserAuthentication:
         methods = [method for method in answer.methods or () if method not in set(gone)]

@@ -1,1 +1,1 @@
-"""Checks: each finding with what it means, and the function that finds it, in one module."""
+"""Checks: each module has findings, their explanations, and the functions that find them."""

@@ -1,4 +1,4 @@
-"""Algorithms that a server offers in its KEXINIT, and recommended ones that it lacks. Both directions count as one."""
+"""Algorithms in the KEXINIT of a server, and missing recommended ones. Both directions count as one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The text that a server sends before login (RFC 4252 section 5.4), for profiles with a rule about it.
 
-It comes with the answer to the first authentication request. An answer without a text means that the server has none.
-Without an answer the text was not observed.
+The server sends it with the answer to the first authentication request. An answer without a text means that the server
+has none. Without an answer, the text was not observed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sshprobe.model.verdict import Finding
 from sshprobe.profiles import BannerRule, Profile
 
 SHOWN = 200
-"""Characters of a banner that a finding repeats. The record has all of it."""
+"""The most characters of a banner in a finding. The record has the whole text."""
 
 _SEE = "`ssh -o PreferredAuthentications=none USER@HOST` prints the text before the refusal."
 _REFERENCES = ("RFC 4252 section 5.4", "sshd_config(5) Banner")
@@ -70,7 +70,7 @@ BANNER_TEXT = FindingType(
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """Yield the banner if the profile has a rule for it, and no login was tried or the text was cut."""
+    """Yield the banner if the profile has a rule for it, and no login was tried or the text was cut off."""
     observation = host.observation
     rule = host.profile.banner
     if rule is None:

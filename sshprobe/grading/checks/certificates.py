@@ -1,7 +1,7 @@
 """Judges the certificates of host keys (OpenSSH's PROTOCOL.certkeys): their signatures, names and dates.
 
 A client that rejects a certificate falls back to the plain key and asks its user (OpenSSH's `check_host_key` and
-`sshkey_cert_check_authority`). So a wrong certificate protects nobody.
+`sshkey_cert_check_authority`). So a wrong certificate does not protect clients.
 """
 
 from __future__ import annotations
@@ -101,8 +101,7 @@ CERTIFICATE_PRINCIPALS = FindingType(
 
 @check(AUTHORITY, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_KIND, CERTIFICATE_PRINCIPALS)
 def certificates(host: GradedHost) -> list[Finding]:
-    """Find certificates that do not protect clients: the worst of each type per key type, on keys without a failed
-    proof."""
+    """Find wrong certificates: the worst of each type per key type, on keys without a failed proof."""
     observation = host.observation
     return worst_of_each(
         judged
@@ -128,7 +127,7 @@ def _judge(observation: Observation, key: HostKey, certificate: Certificate) -> 
 
 
 def _judge_authority(key: HostKey, certificate: Certificate) -> Iterator[Finding]:
-    """Judge the signature of the certificate. Anyone who can forge it can do so for every host."""
+    """Judge the signature of the certificate. A forger of one can forge certificates of every host."""
     entry = lookup("host_key", certificate.ca_type)
     bits = certificate.ca_bits
     weak = weakness_of("host_key", certificate.signature_algorithm)

@@ -1,4 +1,4 @@
-"""Signs that a server is not the software that it names: a honeypot, other software in disguise, or a patched build.
+"""Signs that a server is not the software that it claims to be: a honeypot, other software, or a patched build.
 
 Honeypots such as Kippo, Cowrie and HonSSH borrow an identification of OpenSSH and speak through a library (Twisted's
 conch), whose lists betray them: A. Vetterl, R. Clayton, "Bitter Harvest", USENIX WOOT 2018. Only names that contradict
@@ -19,7 +19,7 @@ from sshprobe.grading.findings import FindingType
 from sshprobe.model.verdict import Finding
 
 _OPENSSH = re.compile(r"OpenSSH_(\d+\.\d+)(?:p\d+)?")
-"""The whole name. A longer one, such as "-hpn14v5", is a build with names of its own."""
+"""The full name. A longer one, such as "-hpn14v5", is a build with its own algorithm names."""
 
 _BACKPORTED = "5.3"
 """Red Hat's OpenSSH of this version, in RHEL 6 to 2020, has names of 5.7 and 5.9."""
@@ -28,7 +28,7 @@ _ALWAYS_STRICT = "9.6+"
 """These releases send the marker of strict key exchange in every first KEXINIT, without an option (kex.c)."""
 
 _PATCHES = re.compile(r"PKIX\b")
-"""Comments of builds with names of their own: PKIX-SSH calls itself "OpenSSH_9.1 PKIX[12.1]"."""
+"""Comments of builds with their own algorithm names: PKIX-SSH calls itself "OpenSSH_9.1 PKIX[12.1]"."""
 
 _OF_PATCHES = re.compile(r"gss-.*|x509v3-.*|(?:hmac-)?sm[234](?:-.*)?")
 """Names without a domain that patches add: GSS-API (RFC 4462), certificates (RFC 6187, PKIX-SSH), and SM2, SM3 and SM4
@@ -100,7 +100,8 @@ def _is_strange(category: AlgorithmType, name: str, version: str) -> bool:
     if entry is None:
         return True
     known = [lookup(category, each) for each in (name, *aliases(entry))]
-    # An old method under its new name is a small patch: Debian's 9.2 has sntrup761x25519-sha512 without "@openssh.com".
+    # A small patch can add the new name of an old method: Debian's 9.2 has sntrup761x25519-sha512 without
+    # "@openssh.com".
     releases = [each.openssh_in_code for each in known if each is not None and each.openssh_in_code]
     if version == _BACKPORTED and releases:
         return False

@@ -1,4 +1,4 @@
-"""Findings about host keys that depend on other hosts, on a list of keys, or on a test of all distinct keys."""
+"""Findings on host keys that depend on other hosts, on a list of keys, or on a test of all distinct keys."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.model.verdict import Finding
 
 LOGJAM_BITS = 1024
-"""Groups of this size are within reach of states (CVE-2015-4000, https://weakdh.org)."""
+"""Governments can break groups of this size (CVE-2015-4000, https://weakdh.org)."""
 
 _FEW = 4
 _SHORT_DIGITS = 4096 // 4
@@ -127,14 +127,14 @@ def _missing(host: GradedHost) -> Iterator[str]:
 
 @check(MODULUS, missing=_missing)
 def smallest_group(host: GradedHost) -> Iterator[Finding]:
-    """Find a small modulus. A refusal or a missing answer is not a finding: the modulus was not observed."""
+    """Find a small modulus. After a refusal or without an answer there is no finding: the modulus was not observed."""
     if not host.offers_group_exchange:
         return
     observation, profile = host.observation, host.profile
     rule = profile.group_exchange
     least = SAFE_MODULUS_BITS if rule is None else rule.wanted_bits
     bits = smallest_modulus(observation, least)
-    if bits is None:  # a small modulus is weak, whether or not there are smaller ones
+    if bits is None:  # a small modulus is weak, even if it may not be the smallest
         sizes = [each.modulus_bits or SAFE_MODULUS_BITS for each in observation.group_exchange or ()]
         bits = min(sizes, default=SAFE_MODULUS_BITS)
         if bits >= SAFE_MODULUS_BITS:
@@ -161,7 +161,7 @@ def smallest_group(host: GradedHost) -> Iterator[Finding]:
 
 @check(NOT_SAFE_PRIME, GENERATOR, STANDARD_GROUP)
 def group_numbers(host: GradedHost) -> list[Finding]:
-    """Find groups that give secrets away or that very many servers share: the worst of each type of finding."""
+    """Find groups that leak secrets or that many servers share: the worst of each type of finding."""
     if not host.offers_group_exchange:
         return []
     return worst_of_each(

@@ -198,7 +198,7 @@ def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[st
     """Return family and format of each host key on offer whose size the profile limits, without a proven key."""
     if profile.host_key is None:
         return []
-    # Any server can show any key: without proof it is a claim.
+    # Any server can show any key: without proof, it is only a claim.
     shown = [key for key in observation.host_keys or () if key.bits is not None and key.signature_verified]
     sized = {_size_of(key.type) for key in shown}
     wanted = {_size_of(name) for name in observation.server_host_key_algorithms or ()} - sized
@@ -221,7 +221,7 @@ def _never_shown(observation: Observation) -> Iterator[str]:
 
 
 def _kind_of_key(name: str) -> tuple[str, ...] | None:
-    """Return an identity of a host key, whatever algorithm it signs with. None: the name may not have a key.
+    """Return the type of a host key, independent of its signature algorithm. None: the name may not have a key.
 
     Some servers list X.509 names without a certificate (Cisco IOS XE).
     """

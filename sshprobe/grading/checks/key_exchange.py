@@ -22,7 +22,7 @@ STRICT_KEX_NAMES = ("kex-strict-s", STRICT_KEX)
 cryptlib also send the first one. The authors' scanner knows only the second."""
 
 CHACHA20 = ("chacha20-poly1305@openssh.com", "chacha20-poly1305")
-"""The authors know only the first name. The second is the same cipher (draft-ietf-sshm-chacha20-poly1305)."""
+"""The authors' scanner knows only the first name. The second is the same cipher (draft-ietf-sshm-chacha20-poly1305)."""
 
 DIRECTIONS = (
     ("client to server", "encryption_algorithms_client_to_server", "mac_algorithms_client_to_server"),
@@ -89,7 +89,7 @@ NO_POST_QUANTUM = FindingType(
 
 
 def exposed_directions(observation: Observation) -> dict[str, list[str]]:
-    """Return the attackable algorithms of each direction, in words. Empty: safe, or no key exchanges were seen."""
+    """Describe the attackable algorithms of each direction. Empty: safe, or no key exchanges were seen."""
     if observation.kex_algorithms is None or _is_strict(observation, observation.kex_algorithms):
         return {}
     found: dict[str, list[str]] = {}
@@ -131,13 +131,13 @@ def _offers(observation: Observation, place: int, ending: str) -> bool:
 
 
 def _is_strict(observation: Observation, kex_algorithms: list[str]) -> bool:
-    # The list has the offers of all servers at the address: each of them must be strict.
+    # The list combines the offers of all servers at the address, and each must be strict.
     return offers_strict_kex(kex_algorithms) and not (observation.several_servers and observation.strict_kex is False)
 
 
 @check(TERRAPIN, NO_STRICT_KEX)
 def terrapin(host: GradedHost) -> Iterator[Finding]:
-    """Find Terrapin, or that strict key exchange is missing where the profile requires it."""
+    """Find Terrapin, or strict key exchange that the profile requires and the server lacks."""
     observation, profile = host.observation, host.profile
     required = () if profile.kex is None else profile.kex.require
     where = () if profile.kex is None else (profile.cite(profile.kex),)
@@ -168,7 +168,7 @@ def post_quantum(host: GradedHost) -> Iterator[Finding]:
     observation, profile = host.observation, host.profile
     names = observation.kex_algorithms
     where = () if profile.kex is None else (profile.cite(profile.kex),)
-    # The list has the offers of all servers at the address: each of them must have a hybrid.
+    # The list combines the offers of all servers at the address, and each must have a hybrid.
     lacking = observation.several_servers and observation.post_quantum_kex is False
     if names is not None and (lacking or not has_post_quantum(names)):
         demanded = profile.kex is not None and "post-quantum" in profile.kex.require

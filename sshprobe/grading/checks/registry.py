@@ -1,4 +1,4 @@
-"""Registers checks. A check is a function in a module of this package, with the types of its findings beside it.
+"""Registers checks. A check is a function in a module of this package, next to the types of its findings.
 
 All modules of the package are imported, so a new file is enough: see "Add a check" in CONTRIBUTING.md.
 """
@@ -68,7 +68,7 @@ _types: dict[str, FindingType] = {}
 def check(*types: FindingType, missing: Missing | None = None) -> Callable[[Find], Find]:
     """Register the decorated function as the check that finds `types`, at least one.
 
-    `missing` returns the facts that the check needs under the profile and that were not observed. Raises ValueError for
+    `missing` returns the unobserved facts that the check needs under the profile. Raises ValueError for
     an id of another check.
     """
 
@@ -81,7 +81,7 @@ def check(*types: FindingType, missing: Missing | None = None) -> Callable[[Find
 
 
 def add_types(*types: FindingType) -> None:
-    """Register types of findings that no check finds. Raises ValueError for an id that is in use."""
+    """Register types of findings that belong to no check. Raises ValueError for an id that is in use."""
     for each in types:
         if each.id in _types:
             raise ValueError(f"two types of findings have the id {each.id}")

@@ -1,8 +1,8 @@
 """Hints from the version in an identification: known weaknesses of that release, without proof.
 
-Distributions fix without raising the version. So a hint looks at the package revision in the comment (Debian, Raspbian
-and Ubuntu), and without one says that it cannot know. A hint is a note: it never costs a point, a letter or compliance.
-`data/version_hint.tsv` holds the table, with the source of each row.
+Distributions fix without raising the version. So a hint considers the package revision in the comment (Debian, Raspbian
+and Ubuntu); without one, it says that a fix is possible. A hint is a note: it never affects points, grade or
+compliance. `data/version_hint.tsv` holds the table, with the source of each row.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class VersionHint(msgspec.Struct, frozen=True, kw_only=True):
     last: str
     """The first and last version that has it. A version that omits parts of `last` counts as affected."""
     fixed: str
-    """The first release without it, in words."""
+    """The first release without it, as text."""
     what: str
     distributions: tuple[str, ...]
     """The first packages with the fix under an older version: "Debian 9.2p1-2+deb12u3"."""
@@ -80,7 +80,7 @@ _SECURITY = re.compile(r"\+deb\d+u\d+")
 
 @check(VERSION_HINT)
 def known_weaknesses(host: GradedHost) -> Iterator[Finding]:
-    """Find each known weakness of the version. Software that hides its version has none."""
+    """Find each known weakness of the version. Software that hides its version has no findings."""
     found = host.observation.identification
     if found is None:
         return

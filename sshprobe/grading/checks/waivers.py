@@ -1,6 +1,6 @@
-"""Waivers: findings that a company accepts on some hosts until a day. They stay in the verdict and cost nothing.
+"""Waivers: findings that a company accepts on some hosts until a date. They stay in the verdict and cost no points.
 
-Waivers are the one part of a verdict that depends on the host, its address and the day of the scan
+Waivers are the only part of a verdict that depends on the host, its address and the date of the scan
 (`applicable_waivers`). Verdicts of a profile without waivers do not depend on them.
 """
 
@@ -21,7 +21,7 @@ from sshprobe.profiles import Profile, Waiver
 from sshprobe.profiles.host_patterns import host_pattern
 
 Standing = tuple[int, str, Literal["holds", "ran out", "undated"]]
-"""A waiver by its number in the profile, the pattern that the host matches, and whether it holds."""
+"""The number of a waiver in the profile, the pattern that the host matches, and whether it is still valid."""
 
 WAIVER_EXPIRED = FindingType(
     id="profile.waiver_expired",
@@ -41,7 +41,7 @@ add_types(WAIVER_EXPIRED)
 
 
 def applicable_waivers(profile: Profile, observation: Observation) -> tuple[Standing, ...]:
-    """Return the waivers for this host. Nothing else in a verdict depends on its identity and the day."""
+    """Return the waivers for this host. Nothing else in a verdict depends on its identity and the date."""
     if not profile.waiver:
         return ()
     day = _day(observation)

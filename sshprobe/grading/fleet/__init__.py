@@ -1,1 +1,1 @@
-"""What the host keys of many hosts say together: keys and primes that they share, and keys that are weak."""
+"""Comparison of the host keys of many hosts: shared keys, shared primes, and weak keys."""

@@ -41,10 +41,10 @@ MODULI_FACTORED = {
     (False, True): 100,
     (False, False): 20,
 }
-"""With more RSA keys than this, none is tested for easy factors. A scan leaves that to `grade` and `report`."""
+"""With more RSA keys than this, none is tested for easy factors. A scan is not `thorough`, `grade` and `report` are."""
 
 FEW_MODULI = 3
-"""A scan of this few RSA keys tries the p-1 method only as far as without gmpy2, so that one host is done at once."""
+"""Up to this many RSA keys, a scan uses the p-1 limits without gmpy2, so that one host takes no extra time."""
 
 FEW_FACTORED = 500
 """With more RSA keys than this the p-1 method uses its limits without gmpy2: 5,000 keys would take minutes."""
@@ -105,7 +105,7 @@ class FleetFacts:
     def report(self, *, thorough: bool = True, search: Search | None = None) -> FleetReport:
         """Compare all hosts. Unless `thorough`, skip the tests that would delay the end of a scan.
 
-        `search` tests moduli in place of `factored_moduli`, for example in several processes.
+        `search` replaces `factored_moduli`, for example to use several processes.
         """
         known = self.known is not None
         return compare_hosts(self._hosts, known_keys_checked=known, thorough=thorough, search=search)
@@ -118,7 +118,7 @@ def compare_hosts(
     thorough: bool = True,
     search: Search | None = None,
 ) -> FleetReport:
-    """Return the keys that hosts share, and the weak keys. The order of hosts and repeated hosts change nothing.
+    """Return the keys that hosts share, and the weak keys. The order of hosts and repeated hosts do not matter.
 
     `thorough` and `search` as for `FleetFacts.report`.
     """
@@ -181,10 +181,10 @@ def _factored(keys: Collection[KeyFacts], thorough: bool, search: Search) -> set
 
 
 def agree(hosts: Iterable[HostFacts]) -> bool:
-    """Return whether hosts may be one machine, or clones: no fact that was seen of two of them differs.
+    """Return whether hosts may be one machine or clones: no fact known for two of them differs.
 
-    The comparison covers keys of the same type and the answers of `answers_of` that both hosts have. A fact of one host
-    alone does not count: the scan may not have asked the other.
+    The comparison covers keys of the same type and the answers of `answers_of` that both hosts have. A fact known for
+    only one host does not count: the scan may not have asked the other.
     """
     met: set[tuple[Facets, tuple[KeyFacts, ...]]] = set()
     answers: dict[str, bytes] = {}

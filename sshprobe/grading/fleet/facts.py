@@ -39,7 +39,7 @@ class KeyFacts(NamedTuple):
     """Big-endian. Empty for other types than RSA, and for a modulus that is not the product of two large primes."""
     weaknesses: tuple[str, ...]
     is_oversized: bool = False
-    """Whether it is an RSA key of more than `LARGEST_MODULUS_BITS`, and `modulus` is empty for that."""
+    """Whether it is an RSA key of more than `LARGEST_MODULUS_BITS`, for which `modulus` is empty."""
 
     @property
     def fingerprint(self) -> str:
@@ -76,7 +76,7 @@ def answers_of(observation: Observation) -> list[tuple[str, object]]:
         answers.append(("identification", (said.protocol, said.software, said.lasting_comments)))
     if not observation.several_servers:
         for name, lists_of in _LISTS.items():
-            lists = lists_of(observation)  # of one message: all are there, or none
+            lists = lists_of(observation)  # all from one message: either all are known or none
             answers.append((name, None if None in lists else lists))
         extensions = observation.extensions
         answers.append(("extensions", None if extensions is None else sorted(extensions.items())))

@@ -1,1 +1,1 @@
-"""The mathematics of public keys: what makes a private key, or a shared secret, easy to find. Knows no host."""
+"""The mathematics of public keys: properties that make a private key or a shared secret easy to find."""

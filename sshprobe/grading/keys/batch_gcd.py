@@ -39,7 +39,7 @@ def batch_gcd(moduli: Sequence[int]) -> list[int]:
 
 
 def shared_factors(moduli: Sequence[int]) -> dict[int, list[int]]:
-    """Return each factor that two or more of the moduli share, with the positions of those that it divides.
+    """Return each factor that two or more moduli share, with the positions of these moduli.
 
     The moduli are distinct and have no small factors. Factors are prime if each modulus is a product of two primes.
     """

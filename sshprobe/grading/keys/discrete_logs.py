@@ -20,7 +20,8 @@ MULTIPLES = 1024
 """Private keys from 1 to this number, and their negatives, are tried. A power of two."""
 
 LEAST_ORDER_BITS = 128
-"""A shorter order of a DSA group falls to 2^64 steps or fewer. FIPS 186-4 section 4.2 has orders from 160 bits on."""
+"""For a shorter order of a DSA group, 2^64 steps or fewer find the key. FIPS 186-4 section 4.2 requires 160 bits or
+more."""
 
 LARGEST_DSA_BITS = 3072
 """The largest modulus of FIPS 186-4 section 4.2. Computing with larger ones would take too long."""

@@ -77,7 +77,7 @@ class KnownKeys:
 
 
 def _has_entry(data: bytes, digest: bytes) -> bool:
-    """Return whether a sorted block list of badkeys has a digest, whatever the byte for its list."""
+    """Return whether a sorted block list of badkeys has a digest. The byte for its list is ignored."""
     start = _ENTRY * bisect.bisect_left(
         range(len(data) // _ENTRY), digest, key=lambda index: data[index * _ENTRY : (index + 1) * _ENTRY - 1]
     )
@@ -89,7 +89,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def _number_of(blob: bytes) -> int | None:
-    """Return the number that badkeys hashes, of a plain key."""
+    """Return the number of a plain key that badkeys hashes."""
     fields = strings(blob, 5)
     kind = fields[0] if fields else b""
     if kind == b"ssh-rsa" and len(fields) == 3:

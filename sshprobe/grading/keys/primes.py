@@ -1,7 +1,7 @@
 """Primes: small factors, tests of primality, safe primes of group exchanges (RFC 4419 section 3), easy RSA moduli.
 
-In the group of a safe prime no computation in a small subgroup helps. Known safe primes are looked up; other numbers
-are tested once and remembered. gmpy2, if installed, makes that six to ten times as fast.
+The group of a safe prime has no small subgroups that help an attacker. Known safe primes are looked up; other numbers
+are tested once and cached. gmpy2, if installed, makes that six to ten times as fast.
 """
 
 from __future__ import annotations

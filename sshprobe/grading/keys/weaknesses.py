@@ -1,7 +1,6 @@
 """Weaknesses of one host key by itself: numbers that make the private key easy to find, or unnecessary.
 
-RSA is tested here, DSA and the curves in `discrete_logs`. Records of a fleet repeat their keys, so answers are cached
-by blob.
+RSA is tested here, DSA and the curves in `discrete_logs`. Fleets repeat keys, so results are cached by blob.
 
 ROCA (CVE-2017-15361): a faulty Infineon library made primes p = k * M + (65537^a mod M), with M a primorial. So p, q
 and N = p * q lie in the subgroup that 65537 generates modulo M (Nemec et al., "The Return of Coppersmith's Attack", CCS
@@ -26,7 +25,7 @@ STANDARD_EXPONENT = 65537
 """The least public exponent that FIPS 186-5 (appendix A.1.1: above 2^16) allows."""
 
 FERMAT_ROUNDS = 300
-"""Steps of Fermat's method. Ordinary primes would need more steps than the world has atoms."""
+"""Steps of Fermat's method. Ordinary primes need far more steps than any computer can do."""
 
 LARGEST_BITS = 8192
 """Limit for the method of Wiener, whose time grows with the cube of the length. Software does not make longer keys."""
