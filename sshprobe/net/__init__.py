@@ -33,7 +33,7 @@ __all__ = [
 
 
 def open_network() -> Network:
-    """Return an open network on the running loop: the fastest that this system has, and has descriptors for."""
+    """Return an open network on the running loop: the fastest one with the descriptors that are available."""
     if EpollNetwork.works():
         fast = EpollNetwork()
         try:

@@ -22,17 +22,17 @@ class Address(NamedTuple):
 
     @property
     def link_local(self) -> bool:
-        """Whether it means another host on each interface, which its zone names (RFC 4007 section 6)."""
+        """Whether its zone must name an interface, because each has a different host (RFC 4007 section 6)."""
         return self.family == socket.AF_INET6 and IPv6Address(self.ip.partition("%")[0]).is_link_local
 
     def socket_address(self, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
-        """Return the address as `socket.connect` takes it. Raises `OSError` (ENODEV) if its interface is not here."""
+        """Return the address for `socket.connect`. Raises `OSError` (ENODEV) if this machine lacks its interface."""
         text, _, zone = self.ip.partition("%")
         return (text, port, 0, interface_number(zone)) if zone else (text, port)
 
 
 _MAPPED = bytes(10) + b"\xff\xff"
-"""How an IPv4 address begins that is written as an IPv6 one, ::ffff:192.0.2.1 (RFC 4291 section 2.5.5.2)."""
+"""The prefix of an IPv4 address in IPv6 form, ::ffff:192.0.2.1 (RFC 4291 section 2.5.5.2)."""
 
 
 def parse_ip(host: str) -> Address | None:

@@ -1,7 +1,7 @@
-"""Many TCP connections by asyncio's socket calls: on every system, and with uvloop.
+"""Many TCP connections with asyncio's socket calls: for every system and uvloop.
 
-A task for each connection connects and reads. The handler takes data at once, so nothing is buffered in either
-direction: a peer that floods fills its own send buffer and not our memory.
+A task for each connection connects and reads. The handler processes data at once, so nothing is buffered in either
+direction: a flooding peer fills its own send buffer, not our memory.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sshprobe.net.network import LINGER_BYTES, Action, Connection, Exchange, Han
 from sshprobe.platform.sockets import MORE_COMES
 
 READ = 16_384
-"""Bytes read at once."""
+"""The most bytes per read."""
 
 SECOND_LOOK = 0.002
-"""Seconds from a deadline to its end: uvloop serves timers first, and events that are ready go before them."""
+"""Seconds between a deadline and its timeout: uvloop serves timers before pending events."""
 
 _CONNECTING = frozenset({0, errno.EINPROGRESS, errno.EINTR, errno.EWOULDBLOCK})
 
@@ -33,22 +33,22 @@ class AsyncioNetwork(Network):
     def __init__(self) -> None:
         super().__init__()
         self.connections: set[AsyncioConnection] = set()
-        """Those that have a socket."""
+        """The connections with a socket."""
         self.tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
         """Begin, on the running loop."""
         super().open()
-        # The loop of Windows has no add_writer: it cannot watch a socket.
+        # The loop of Windows has no add_writer, so it cannot watch a socket.
         self.can_watch = type(self.loop).add_writer is not asyncio.AbstractEventLoop.add_writer
 
     def close(self) -> None:
-        """End: close every connection and cancel every timer. No event follows."""
+        """Close every connection and cancel every timer. No event follows."""
         if self.is_open:
             super().close()
 
     def open_connections(self) -> Collection[AsyncioConnection]:
-        """Return those that have a socket."""
+        """Return the connections with a socket."""
         return self.connections
 
     def connection(self, handler: Handler, address: Address, port: int) -> AsyncioConnection:
@@ -92,7 +92,7 @@ class AsyncioConnection(Connection):
         self._task = self.network.loop.create_task(self._run(own))
         self.network.tasks.add(self._task)
         self._task.add_done_callback(self.network.tasks.discard)
-        self._task.add_done_callback(lambda _: own.close())  # also if it never ran
+        self._task.add_done_callback(lambda _: own.close())  # even if it never ran
 
     def _wait_until(self, deadline: float) -> None:
         if deadline != self._wanted_deadline:
@@ -128,14 +128,14 @@ class AsyncioConnection(Connection):
         if self.is_open:
             self.is_open = False
             self.network.connections.discard(self)
-            self._task.cancel()  # which closes the socket, once the loop has stopped watching it
+            self._task.cancel()  # the task closes the socket after the loop has stopped watching it
 
     def expire(self) -> None:
         """Call the handler: the deadline has passed."""
         if self.deadline == self._wanted_deadline:
             self.deadline += SECOND_LOOK
             return
-        self._wanted_deadline = 0.0  # it is over: the same deadline is another wait
+        self._wanted_deadline = 0.0  # it has passed: the same deadline later is a new wait
         if not self._is_made:
             self.break_off(no_connection_in_time(self.timeout))
         elif self._is_closing:
@@ -146,7 +146,7 @@ class AsyncioConnection(Connection):
     # -- the task ----------------------------------------------------------------------------------------------------
 
     async def _run(self, own: socket.socket) -> None:
-        """Connect, then read until the end. `own`: the socket, which is another one after the next `dial`."""
+        """Connect, then read until the end. `own`: the socket of this task; the next `dial` makes another one."""
         loop = self.network.loop
         try:
             await self._connect(own)
@@ -159,7 +159,7 @@ class AsyncioConnection(Connection):
         self.act(self.handler.connected)
         came: bytes | OSError = b"?"
         while came and not isinstance(came, OSError):
-            await asyncio.sleep(0)  # others have their turn, although there may be more. Here `close` ends the task
+            await asyncio.sleep(0)  # let others run, although there may be more data. Here `close` ends the task
             try:
                 came = await loop.sock_recv(own, READ)
             except OSError as error:
@@ -168,7 +168,7 @@ class AsyncioConnection(Connection):
         await loop.create_future()  # we may still send
 
     async def _connect(self, own: socket.socket) -> None:
-        """Connect by ourselves, where we can: uvloop 0.23 drops the zone of a link-local address (RFC 4007)."""
+        """Connect without the loop if possible: uvloop 0.23 drops the zone of a link-local address (RFC 4007)."""
         loop, place = self.network.loop, self.address.socket_address(self.port)
         if not self.network.can_watch:
             await loop.sock_connect(own, place)
@@ -186,7 +186,7 @@ class AsyncioConnection(Connection):
             raise OSError(code, os.strerror(code))
 
     def _take(self, came: bytes | OSError) -> None:
-        """Take data, the end of the stream, or a failure."""
+        """Process data, the end of the stream, or a failure."""
         self._ended = isinstance(came, OSError) or not came
         if isinstance(came, OSError):
             if self._is_closing:

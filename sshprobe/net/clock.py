@@ -1,11 +1,11 @@
-"""The clock of deadlines. It stands still while this process does not run.
+"""The clock of deadlines. It stops while this process does not run.
 
 A process does not run while it is stopped (Ctrl-Z), while the machine sleeps, and while it waits for the reader of its
-output. An active clock is read at least every `BEAT`, so a longer gap between two readings is such a time. It is taken
-out of the clock: deadlines move by as much, and durations do not include it.
+output. An active clock is read at least every `BEAT`, so a longer gap between two readings is such a time. The clock
+skips it: deadlines move by as much, and durations do not include it.
 
-A busy machine makes gaps, too. Time that this process spent computing is not a gap. Gaps of less than `LONG_GAP` may
-slow the clock down to half its speed in the long run and by `MAX_EXTENSION` in between, so deadlines still come.
+A busy machine makes gaps too. Time that this process spent computing is not a gap. Gaps of less than `LONG_GAP` may
+slow the clock to half its speed in the long run and by `MAX_EXTENSION` at a time, so deadlines still pass.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 BEAT = 0.1
-"""Seconds between two readings of an active clock; the clock advances by that in each gap."""
+"""Seconds between two readings of an active clock. The clock advances by this much in each gap."""
 
 CLOCK_JUMP = 0.3
-"""Seconds between two readings that are a gap."""
+"""More seconds than this between two readings are a gap."""
 
 LONG_GAP = 2.0
-"""Seconds from which a gap is not explained by a busy machine."""
+"""From this many seconds on, a busy machine does not explain a gap."""
 
 MAX_EXTENSION = 10.0
-"""Seconds that shorter gaps add to deadlines, beyond the time that the clock ran itself."""
+"""The most seconds that shorter gaps add to deadlines, beyond the running time of the clock."""
 
 _EARLY = 0.001
 """Seconds by which timers of an event loop may be early: uvloop's clock counts milliseconds."""
@@ -38,7 +38,7 @@ class Clock:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.lost = 0.0
-        """Seconds in which this process did not run, so far."""
+        """The total seconds in which this process did not run."""
         self.stopped_at = float("-inf")
         """The time of the last long gap, or of the last sleep of this machine that the loop's clock does not count."""
         self._now = now
@@ -47,7 +47,7 @@ class Clock:
         self._last = now()  # the last reading
         self._computed = 0.0  # seconds of CPU until the last beat
         self._extension = MAX_EXTENSION  # seconds that short gaps may add now
-        self._extended = 0.0  # when that was worked out last
+        self._extended = 0.0  # the time of the last update of that
         self._beating: asyncio.TimerHandle | None = None
         self._slept = _seconds_asleep()
 
@@ -75,7 +75,7 @@ class Clock:
         self.lost += lost
 
     def start(self) -> None:
-        """Begin to look for gaps, on the running loop. Each `start` has its `stop`."""
+        """Start to look for gaps, on the running loop. Each `start` needs a `stop`."""
         self._users += 1
         if self._users == 1:
             self._last = self._now()
@@ -83,7 +83,7 @@ class Clock:
             self._beat()
 
     def stop(self) -> None:
-        """Stop looking for gaps, once this was called as often as `start`."""
+        """Stop looking for gaps, after as many calls as of `start`."""
         self._users -= 1
         if not self._users:
             self._jump = float("inf")
@@ -131,7 +131,7 @@ class Clock:
 
 
 class Timers:
-    """Calls that are planned by a clock, and can be cancelled together."""
+    """Calls scheduled by a clock, which can be cancelled together."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -148,7 +148,7 @@ class Timers:
 
 
 class Timer:
-    """One planned call."""
+    """One scheduled call."""
 
     __slots__ = ("_callback", "_due", "_handle", "_lost", "_timers")
 
@@ -171,7 +171,7 @@ class Timer:
     def _fire(self) -> None:
         clock = self._timers.clock
         left = self._due - clock.time()
-        if clock.lost > self._lost:  # some loops serve timers first, but events after a gap go before this
+        if clock.lost > self._lost:  # some loops serve timers first, but events after a gap must come before this
             self._plan(max(left, BEAT))
         elif left > _EARLY:
             self._plan(left)
@@ -181,7 +181,7 @@ class Timer:
 
 
 def _seconds_asleep() -> float:
-    """Return the seconds for which this machine slept, as far as they are not in the loop's clock: Linux."""
+    """Return the seconds for which this machine slept that are not in the loop's clock, on Linux."""
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return 0.0
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()

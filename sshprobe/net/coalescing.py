@@ -1,8 +1,8 @@
-"""When an `EpollNetwork` serves its next round. Only for speed: without it each event is served as it comes.
+"""The time of the next round of an `EpollNetwork`. Only for speed: without it, each event is served at once.
 
 A round coalesces events, as a network card does with packets ("interrupt moderation"): waking once per event means
-running with cold caches, which was measured to double the cost of a host. The wait follows from how fast events come.
-With few connections there is none.
+running with cold caches, which was measured to double the cost of a host. The wait depends on the rate of events. With
+few connections there is none.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import asyncio
 from typing import Protocol
 
 COALESCE_EVENTS = 64
-"""Events that one round waits for; at most a quarter as many as connections are open, which then wait an eighth longer
-from one of their events to the next."""
+"""The number of events that one round waits for. It is at most a quarter of the open connections, which then wait an
+eighth longer between two events."""
 
 COALESCE_FROM = 16
-"""Made connections from which on events are coalesced. Fewer are served at once. Dead addresses bring no events."""
+"""From this many established connections on, events are coalesced. Dead addresses have no events."""
 
 MAX_COALESCE = 0.1
-"""Seconds that a round waits for events at most: the delay of a connection for each of its answers."""
+"""The most seconds that a round waits for events: the delay of each answer."""
 
 MIN_COALESCE = 0.001
-"""Seconds that are worth a timer."""
+"""The fewest seconds that justify a timer."""
 
 
 class Rounds(Protocol):
-    """The parts of an `EpollNetwork` that are needed here."""
+    """The required interface of an `EpollNetwork`."""
 
     made: int
     is_open: bool
@@ -34,32 +34,32 @@ class Rounds(Protocol):
         """Serve a round as soon as there is an event."""
 
     def unwatch(self) -> None:
-        """Serve no round by itself."""
+        """Do not serve rounds automatically."""
 
     def serve(self) -> int:
         """Serve a round. Return how many connections had events."""
 
 
 class Coalescing:
-    """Serves the rounds of a network with many connections later than at their first event."""
+    """Delays the rounds of a network with many connections to collect events."""
 
     def __init__(self, network: Rounds) -> None:
         self._network = network
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None  # while the network is not watched
         self._began = self._loop.time()  # when the last round did
-        self._seconds = 0.0  # from one round to the next, of late
-        self._events = 1.0  # in each of them
+        self._seconds = 0.0  # recent average between rounds
+        self._events = 1.0  # recent average per round
 
     def round_served(self, began: float, events: int) -> None:
-        """Put the next round off, if that is worth a timer. The last one `began` then, by the loop's clock."""
+        """Delay the next round if that justifies a timer. `began`: the start of the last one, by the loop's clock."""
         wait = self._wait(began, events)
         if wait > MIN_COALESCE:
             self._network.unwatch()
             self._timer = self._loop.call_at(began + wait, self._serve)
 
     def _wait(self, began: float, events: int) -> float:
-        """Return the seconds between the beginnings of two rounds."""
+        """Return the seconds between the starts of two rounds."""
         self._seconds += (min(began - self._began, MAX_COALESCE) - self._seconds) / 4
         self._events += (events - self._events) / 4
         self._began = began
@@ -75,7 +75,7 @@ class Coalescing:
             return
         if events:
             self._timer = self._loop.call_at(began + self._wait(began, events), self._serve)
-        else:  # after a while without events the next one is served at once
+        else:  # after a time without events, the next one is served at once
             self._timer = None
             self._network.watch()
 

@@ -1,14 +1,14 @@
 """Many TCP connections on Linux: one epoll set, and no task, future or timer for each.
 
-asyncio's cost of a connection is most of the cost of a short conversation. An `EpollNetwork` has a poll set of its own
-(`sshprobe.platform.poll_set`), which is one descriptor in the loop's. When the loop finds it readable, all that is
-ready is served in one round. One timer serves all deadlines.
+asyncio's cost of a connection is most of the cost of a short conversation. An `EpollNetwork` has its own poll set
+(`sshprobe.platform.poll_set`), which is one descriptor for the loop. When the loop finds it readable, all ready
+connections are served in one round. One timer serves all deadlines.
 
-A round does the same things together, because the processor's caches then hold its code and data: it reads from all
-connections that are ready, dispatches the data, first to those with the fewest events so far, and sends and dials at
-its end. Besides, each send wakes its receiver: on loopback, and on any busy machine, that takes the processor from us.
+A round does equal work together, because the processor's caches then have its code and data: it reads from all ready
+connections, dispatches the data, to those with the fewest events first, and sends and dials at its end. Also, each send
+wakes its receiver, which takes the processor from us on loopback and on any busy machine.
 
-Each socket is in the poll set once, for everything, and edge-triggered: it is read until there is no more.
+Each socket is in the poll set once, for all events, and edge-triggered: it is read until no data is left.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from sshprobe.platform.sockets import (
 )
 
 EVENTS = 512
-"""Connections served before the loop gets its turn again."""
+"""The most connections served before the loop runs again."""
 
 READ = 16_384
-"""Bytes read at once."""
+"""The most bytes per read."""
 
 STEPS = 64
-"""Events of one connection that the order of a round distinguishes."""
+"""The most events of one connection that the order of a round distinguishes."""
 
 FIRST_STEPS = 2
-"""Events of a connection after which the segments of each answer are acknowledged at once.
+"""After this many events of a connection, the segments of each answer are acknowledged at once.
 
 sshd answers two requests in two segments, and Nagle's algorithm (RFC 896) keeps the second until the first is
-acknowledged. We have nothing to send with the acknowledgement, so Linux delays it by 40 ms: tcp(7), TCP_QUICKACK.
+acknowledged. We have no data to send with the acknowledgement, so Linux delays it by 40 ms: tcp(7), TCP_QUICKACK.
 """
 
 _step = attrgetter("step")
@@ -62,13 +62,13 @@ class EpollNetwork(Network):
     def __init__(self) -> None:
         super().__init__()
         self.made = 0
-        """How many connections are made, and not yet closed."""
+        """The number of established connections."""
         self.in_round = False
-        """Whether connections that send or dial put themselves into these lists instead of doing it at once."""
+        """Whether connections that send or dial add themselves to these lists instead of doing it at once."""
         self.to_send: list[EpollConnection] = []
         self.to_dial: list[EpollConnection] = []
         self.connections: dict[int, EpollConnection] = {}
-        """Those that have a socket, by its number."""
+        """The connections with a socket, by its number."""
 
     @staticmethod
     def works() -> bool:
@@ -83,7 +83,7 @@ class EpollNetwork(Network):
         self.watch()
 
     def close(self) -> None:
-        """End: close every connection and cancel every timer. No event follows."""
+        """Close every connection and cancel every timer. No event follows."""
         if self.is_open:
             self.unwatch()
             self._coalescing.cancel()
@@ -91,7 +91,7 @@ class EpollNetwork(Network):
             self.poll.close()
 
     def open_connections(self) -> Collection[EpollConnection]:
-        """Return those that have a socket."""
+        """Return the connections with a socket."""
         return self.connections.values()
 
     def connection(self, handler: Handler, address: Address, port: int) -> EpollConnection:
@@ -105,7 +105,7 @@ class EpollNetwork(Network):
         self.loop.add_reader(self.poll.fileno(), self._on_readable)
 
     def unwatch(self) -> None:
-        """Serve no round by itself."""
+        """Do not serve rounds automatically."""
         self.loop.remove_reader(self.poll.fileno())
 
     def _on_readable(self) -> None:
@@ -115,9 +115,9 @@ class EpollNetwork(Network):
             self._coalescing.round_served(began, events)
 
     def serve(self) -> int:
-        """Serve the connections that have events. Return how many had."""
-        # Nothing is dialled before the end of a round, so no descriptor that is closed in it is used again while there
-        # are events of its old connection. A connection that is made has room to send: POLLOUT then means nothing.
+        """Serve the connections that have events. Return their number."""
+        # Nothing is dialled before the end of a round, so a descriptor that is closed in it is not reused while there
+        # are events of its old connection. An established connection can send, so POLLOUT then has no meaning.
         happened = self.poll.poll(0, EVENTS)
         if not happened:
             return 0
@@ -135,7 +135,7 @@ class EpollNetwork(Network):
                     ready.append(connection)
         ready.sort(key=_step)
         for connection in ready:
-            if connection.is_open:  # else another one's handler has closed it
+            if connection.is_open:  # otherwise another handler has closed it
                 try:
                     connection.dispatch()
                 except Exception as error:
@@ -144,7 +144,7 @@ class EpollNetwork(Network):
         return len(happened)
 
     def look(self) -> None:
-        """See `Network`. A process that was stopped, or got no CPU, sees its timers before its events."""
+        """See `Network`. After a stop or without CPU time, a process sees its timers before its events."""
         for _ in range(1 + len(self.connections) // EVENTS):
             if self.is_open:
                 self.serve()
@@ -153,11 +153,11 @@ class EpollNetwork(Network):
         self._end_round()
 
     def _end_round(self) -> None:
-        """Send and dial for the connections that put it off."""
+        """Send and dial for the connections that deferred it."""
         self.in_round = False
         to_send, self.to_send = self.to_send, []
         to_dial, self.to_dial = self.to_dial, []
-        if self.is_open:  # else what was to be sent is sent
+        if self.is_open:  # otherwise the data is already sent
             for connections, action in ((to_send, EpollConnection.send_now), (to_dial, EpollConnection.dial_now)):
                 for connection in connections:
                     try:
@@ -174,7 +174,7 @@ class EpollConnection(Connection):
     def __init__(self, network: EpollNetwork, handler: Handler, address: Address, port: int) -> None:
         super().__init__(network, handler, address, port)
         self.step = 0
-        """How many events it has had. Each connection made begins at a multiple of `STEPS`."""
+        """The number of its events. Each new connection begins at a multiple of `STEPS`."""
         self.is_made = False
         """Whether the other side accepted it."""
         self._unsent: bytes | None = None
@@ -183,11 +183,11 @@ class EpollConnection(Connection):
     # -- for the handler ---------------------------------------------------------------------------------------------
 
     def dial(self, deadline: float, timeout: float) -> None:
-        """Connect until `deadline`, from the end of this round on."""
+        """Connect until `deadline`, starting at the end of this round."""
         self.deadline, self.timeout = deadline, timeout
         self.is_made = self._is_closing = self._ended = False
         self._discarded = 0
-        self._came = self.failure = None  # of the connection before, if it was closed between reading and dispatch
+        self._came = self.failure = None  # of the previous connection, if it was closed between reading and dispatch
         self.step += STEPS - self.step % STEPS
         if self.network.in_round:
             self.network.to_dial.append(self)
@@ -195,7 +195,7 @@ class EpollConnection(Connection):
             self.dial_now()
 
     def perform(self, action: Action | None) -> None:
-        """Do what a handler returned. Data is sent at the end of this round."""
+        """Perform the action that a handler returned. Data is sent at the end of this round."""
         if action is None or not self.is_open:
             return
         if type(action) is Exchange:
@@ -230,12 +230,12 @@ class EpollConnection(Connection):
             finally:
                 self.network.made -= self.is_made
                 del self.network.connections[self._number]
-                self._socket.close()  # which takes it out of the poll set
+                self._socket.close()  # this removes it from the poll set
 
     # -- for the network ---------------------------------------------------------------------------------------------
 
     def read(self, events: int) -> None:
-        """Read. Where the connect may have failed, `dispatch` fetches its error first."""
+        """Read. If the connect may have failed, `dispatch` fetches its error first."""
         self._events = events
         self.step += 1
         if events & POLL_READABLE and not self._ended and (self.is_made or not events & POLL_FAILED):
@@ -252,7 +252,7 @@ class EpollConnection(Connection):
                     if not isinstance(came, bytes) or not came:
                         self.break_off(self._connect_failure(code))
                         return
-                    # The connection was made, and reset behind its first data.
+                    # The connection was made, and reset after its first data.
                     self.failure = network_error(OSError(code, os.strerror(code)))
             self.is_made = True
             self.network.made += 1
@@ -273,7 +273,7 @@ class EpollConnection(Connection):
             came = self._read_now() if more else None
 
     def _read_now(self) -> bytes | OSError | None:
-        """Return data, b"" at the end of the stream, None if nothing is there, or an error."""
+        """Return data, b"" at the end of the stream, None without data, or an error."""
         if not self.is_open:
             return None
         try:
@@ -315,7 +315,7 @@ class EpollConnection(Connection):
         self._number = made.fileno()
         try:
             self.network.poll.register(self._number, POLL_EVERYTHING)
-        except OSError as error:  # what a user may watch has a limit, too: epoll(7), max_user_watches
+        except OSError as error:  # watched descriptors per user have a limit too: epoll(7), max_user_watches
             made.close()
             self.fail_soon(network_error(error))
             return
@@ -328,7 +328,8 @@ class EpollConnection(Connection):
         return self.network.connect_failure(OSError(code, os.strerror(code)), self.address, self._socket)
 
     def send_now(self) -> None:
-        """Send the waiting data, and close our side behind the last. A failure is reported later, behind data."""
+        """Send the pending data, and close our side if it is the last. A failure is reported later, after received
+        data."""
         data, self._unsent = self._unsent, None
         if data is None:
             return  # sent before it was closed

@@ -10,7 +10,7 @@ from sshprobe.net.addresses import Address
 from sshprobe.platform.sockets import queued_errors
 
 Failure = Literal["refused", "unreachable", "timeout", "reset", "dns_error", "local"]
-"""How a connection failed. "local": this machine is short of something (descriptors, ports, buffers)."""
+"""How a connection failed. "local": this machine lacks a resource (descriptors, ports, buffers)."""
 
 LOCAL = frozenset(
     {
@@ -23,11 +23,11 @@ LOCAL = frozenset(
         errno.ENETDOWN,
     }
 )
-"""What this machine is short of, by its `errno`."""
+"""The missing resource of this machine, by `errno`."""
 
 CLOSED = "the connection was closed"
 """By an end of the stream or by a reset: a server that closes while we send may cause either. We cannot know whether it
-was the server: a firewall between us may send a reset in its name."""
+was the server, because a firewall may send a reset in its name."""
 
 REJECTED = "a firewall of this machine rejects it"
 
@@ -77,10 +77,10 @@ def no_connection_in_time(timeout: float) -> NetworkError:
 
 
 def has_source_address(address: Address) -> bool:
-    """Whether this machine has an address from which `address` can be reached. Nothing is sent.
+    """Whether this machine has a source address for `address`. Nothing is sent.
 
-    EADDRNOTAVAIL has two meanings: all ports are in use, which passes, or there is no IPv6 here. A UDP socket has ports
-    of its own.
+    EADDRNOTAVAIL has two meanings: all ports are in use, which is temporary, or this machine has no IPv6. A UDP socket
+    has separate ports.
     """
     try:
         with socket.socket(address.family, socket.SOCK_DGRAM) as probe:
@@ -91,12 +91,12 @@ def has_source_address(address: Address) -> bool:
 
 
 def is_rejected_here(connecting: socket.socket) -> bool:
-    """Return whether a firewall of this machine rejected the connect of a socket, which has failed: on Linux.
+    """Return whether a firewall of this machine rejected the failed connect of a socket, on Linux.
 
     A connect(2) that netfilter rejects fails as if the host had refused it or were unreachable. The error queue of the
-    socket names the sender of the ICMP message, which is this machine. A rejection by a TCP reset, and any on IPv6,
-    looks like one of the host: there the kernel queues errors only for sockets with IPV6_RECVERR, on which errors in
-    transit end a connection.
+    socket names the sender of the ICMP message, which is this machine. A rejection by a TCP reset, or on IPv6, looks
+    like one of the host: on IPv6 the kernel queues errors only for sockets with IPV6_RECVERR, which errors in transit
+    would disconnect.
     """
     if connecting.family != socket.AF_INET:
         return False

@@ -1,9 +1,8 @@
 """Lookups of names: `getaddrinfo` of the system, in a bounded pool of daemon threads.
 
-The system's resolver blocks its thread until it answers or gives up; nothing can end the call sooner. So each lookup
-has a thread, a caller stops waiting after its timeout, and the thread stays with the lookup: an abandoned lookup. The
-threads are daemons, which neither the event loop nor the interpreter waits for at its end (asyncio's own threads hold
-both).
+The system's resolver blocks its thread until it answers or times out; nothing can end the call sooner. So each lookup
+has a thread. A caller stops waiting after its timeout, and the thread continues with the abandoned lookup. The threads
+are daemons: neither the event loop nor the interpreter waits for them at exit, unlike for asyncio's own threads.
 """
 
 from __future__ import annotations
@@ -26,10 +25,11 @@ Answer = tuple[Any, ...]
 """One address as `socket.getaddrinfo` returns it: family, type, protocol, canonical name, address."""
 
 MAX_LOOKUPS = 48
-"""Lookups at once, abandoned ones included. Each has a socket, and all have to fit into `platform.RESERVED_FILES`."""
+"""The most concurrent lookups, including abandoned ones. Each has a socket, and all must fit into
+`platform.RESERVED_FILES`."""
 
 STUCK_SECONDS = 60.0
-"""Seconds without the start or end of any lookup after which waiting ones fail: all threads are stuck.
+"""After this many seconds without the start or end of any lookup, waiting ones fail: all threads are stuck.
 
 glibc gives up after 10 s for each name server by default (resolv.conf(5): `timeout:5`, `attempts:2`)."""
 
@@ -38,7 +38,7 @@ async def look_up(host: str, family: int, timeout: float) -> list[Answer]:
     """Call `socket.getaddrinfo` for `host`: its result, or its error.
 
     `family` is an address family or 0 for any. `timeout`, in seconds, begins when the lookup gets a thread. Raises
-    `NetworkError` ("dns_error") after it, and `OSError` (ENOMEM) where no thread can be started.
+    `NetworkError` ("dns_error") after it, and `OSError` (ENOMEM) if no thread can be started.
     """
     pool = _pool
     clock = running_clock()
@@ -71,11 +71,11 @@ class _Lookup:
         self.is_abandoned = False
 
     def abandon(self) -> None:
-        """Stop waiting: a lookup without a thread gets none any more, and a late answer is dropped."""
+        """Stop waiting: a lookup without a thread does not get one, and a late answer is dropped."""
         self.is_abandoned = True
         self.started.cancel()
         if not self.answer.cancel() and not self.answer.cancelled():
-            self.answer.exception()  # asyncio reports exceptions that nobody looked at
+            self.answer.exception()  # asyncio would report an exception that was never retrieved
 
     def run(self) -> None:
         """Call the resolver. Runs in a thread."""
@@ -103,7 +103,7 @@ def _fail(future: asyncio.Future[Any], error: Exception) -> None:
 
 
 class _Pool:
-    """Threads that run lookups in the order in which they came. A thread ends when no lookup waits."""
+    """Threads that run lookups in order of arrival. A thread ends when no lookup waits."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -113,7 +113,7 @@ class _Pool:
         """When a lookup last started or ended."""
 
     def add(self, lookup: _Lookup) -> None:
-        """Queue a lookup, and start a thread for it if there may be one more. Raises `OSError`."""
+        """Queue a lookup, and start a thread for it if the limit allows. Raises `OSError`."""
         with self._lock:
             self._waiting.append(lookup)
             if self._threads >= MAX_LOOKUPS:
@@ -124,7 +124,7 @@ class _Pool:
         except RuntimeError:
             with self._lock:
                 self._threads -= 1
-                if self._threads:  # those that run take it
+                if self._threads:  # the running threads take it
                     return
                 with suppress(ValueError):
                     self._waiting.remove(lookup)
@@ -150,7 +150,7 @@ _pool = _Pool()
 
 def _after_fork() -> None:
     global _pool
-    _pool = _Pool()  # threads do not survive fork(2), and the lock may be held for ever
+    _pool = _Pool()  # threads do not survive fork(2), and the lock might never be released
 
 
 after_fork(_after_fork)

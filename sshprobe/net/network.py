@@ -1,7 +1,7 @@
 """A network: many TCP connections on one event loop, which report by callbacks.
 
-`EpollNetwork` (Linux) and `AsyncioNetwork` (every system) are the two. A host needs no task, future or timer of its
-own: its `Handler` is called when something happens on its `Connection`, and returns what the connection does next.
+There are two: `EpollNetwork` (Linux) and `AsyncioNetwork` (every system). A host needs no task, future or timer: its
+`Handler` is called for events of its `Connection`, and returns the next action.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from sshprobe.net.errors import REJECTED, NetworkError, connect_error, is_reject
 _log = logging.getLogger("sshprobe")
 
 TICK = 0.02
-"""Seconds between two looks at the deadlines, at least: they are kept no more exactly than that."""
+"""The fewest seconds between two checks of deadlines, and so their precision."""
 
 LINGER_BYTES = 65_536
-"""Bytes dropped while we wait for the other side to close."""
+"""The most bytes dropped while we wait for the other side to close."""
 
 
 @final
 class Exchange(msgspec.Struct, frozen=True, gc=False):
-    """Send `data`, if there is any, then receive until `deadline`, a time of the network's clock.
+    """Send `data`, which may be empty, then receive until `deadline`, a time of the network's clock.
 
     `data` is small: it has room in the send buffer of a fresh connection.
     """
@@ -43,8 +43,8 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
 class CloseGracefully(msgspec.Struct, frozen=True, gc=False):
     """Send `data` and close our side, in one segment where possible; wait up to `linger` seconds for the other side.
 
-    Closing with bytes unread would send a reset, which can overtake our last words, so data is dropped. And a server
-    counts the connection until it has seen its end.
+    Closing with unread bytes would send a reset, which can overtake our last message, so incoming data is read and
+    dropped. The wait matters because a server counts the connection until it has seen its end.
     """
 
     data: bytes
@@ -52,23 +52,23 @@ class CloseGracefully(msgspec.Struct, frozen=True, gc=False):
 
 
 Action = Exchange | CloseGracefully
-"""What a connection does next."""
+"""The next action of a connection."""
 
 
 class Handler(Protocol):
-    """Takes the events of one connection. Each method may call any method of the connection.
+    """Handles the events of one connection. Each method may call any method of the connection.
 
-    Three return an action; None: go on waiting, or nothing, if the handler has closed the connection.
+    Three methods return an action; None: continue to wait, or do nothing if the handler has closed the connection.
     """
 
     def connected(self) -> Action | None:
         """The connection is made."""
 
     def received(self, data: bytes) -> Action | None:
-        """Data came; b"", once: the other side closed its side."""
+        """Data arrived; b"", once: the other side closed its side."""
 
     def expired(self) -> Action | None:
-        """No data came by the deadline of `Exchange`. The connection is still open."""
+        """No data arrived by the deadline of `Exchange`. The connection is still open."""
 
     def closed(self, *, still_open: bool) -> None:
         """The end of `CloseGracefully`. `still_open`: we closed before the other side did."""
@@ -85,17 +85,17 @@ class Connection(ABC):
 
     def __init__(self, network: Network, handler: Handler, address: Address, port: int) -> None:
         self.handler = handler
-        """Gets the events. May be replaced while the connection is open."""
+        """Receives the events. May be replaced while the connection is open."""
         self.address = address
         self.port = port
         self.deadline = 0.0
-        """When `expire` is called, by the network's clock."""
+        """The time of the call of `expire`, by the network's clock."""
         self.is_open = False
         """Whether there is a socket."""
         self.timeout = 0.0
-        """Seconds for the connect, for its error."""
+        """The timeout of the connect in seconds, for its error."""
         self.failure: NetworkError | None = None
-        """The failure of a send, to be reported behind data that came before; or of a dial, to be reported soon."""
+        """The failure of a send, to be reported after earlier data; or of a dial, to be reported soon."""
         self.network = network
 
     @abstractmethod
@@ -116,10 +116,10 @@ class Connection(ABC):
 
     @abstractmethod
     def expire(self) -> None:
-        """Take the deadline as passed."""
+        """Treat the deadline as passed."""
 
     def act(self, action: Callable[[], Action | None]) -> None:
-        """Do something, such as to call the handler. A bug in it costs this connection alone."""
+        """Run an action, such as a call of the handler. A bug in it affects only this connection."""
         try:
             self.perform(action())
         except Exception as error:
@@ -133,7 +133,7 @@ class Connection(ABC):
                 self.close()
             finally:
                 self.handler.failed_internally(error)
-        except Exception:  # a second bug must not keep the round from the others, nor the next round from coming
+        except Exception:  # a second bug must not stop this round for other connections, nor the next round
             _log.exception("internal error while giving up %s port %d", self.address.ip, self.port)
 
     def end(self, *, still_open: bool) -> None:
@@ -152,7 +152,7 @@ class Connection(ABC):
         self.network.loop.call_soon(self._report, error)
 
     def _report(self, error: NetworkError) -> None:
-        if self.failure is error and self.network.is_open:  # else closed, or dialled again
+        if self.failure is error and self.network.is_open:  # otherwise closed or dialled again
             self.act(lambda: self.break_off(error))
 
 
@@ -171,11 +171,11 @@ class Network(ABC):
         self.last_made: Address | None = None
         """The address of the last connection that was made."""
         self.rejected = 0
-        """How many connects a firewall of this machine rejected (`sshprobe.net.errors.is_rejected_here`)."""
+        """The number of connects that a firewall of this machine rejected (`sshprobe.net.errors.is_rejected_here`)."""
         self.time: Callable[[], float] = time.monotonic
-        """The time of `clock` in seconds; to be called once the network is open."""
+        """The time of `clock` in seconds; only valid once the network is open."""
         self.due = float("inf")
-        """When the deadlines are looked at next."""
+        """The time of the next check of deadlines."""
         self._timer: asyncio.TimerHandle | None = None
 
     @abstractmethod
@@ -184,10 +184,10 @@ class Network(ABC):
 
     @abstractmethod
     def open_connections(self) -> Collection[Connection]:
-        """Return those that have a socket."""
+        """Return the connections with a socket."""
 
     def open(self) -> None:
-        """Begin. Raises `OSError` where a descriptor is needed and none is left."""
+        """Open the network. Raises `OSError` if no descriptor is left."""
         self.loop = asyncio.get_running_loop()
         self.clock = running_clock()
         self.clock.start()
@@ -196,7 +196,7 @@ class Network(ABC):
         self.is_open = True
 
     def close(self) -> None:
-        """End: close every connection and cancel every timer. No event follows, and nothing is dialled any more."""
+        """Close every connection and cancel every timer. No event follows, and nothing is dialled afterwards."""
         self.is_open = False
         if self._timer is not None:
             self._timer.cancel()
@@ -219,7 +219,7 @@ class Network(ABC):
     # -- deadlines ---------------------------------------------------------------------------------------------------
 
     def due_at(self, deadline: float) -> None:
-        """Look at the deadlines then, if that is before `due`."""
+        """Check the deadlines at this time, if that is before `due`."""
         if deadline < self.due and self.is_open:
             self.due = deadline
             if self._timer is not None:

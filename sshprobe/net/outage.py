@@ -1,10 +1,10 @@
-"""Whether this machine has lost its network: then failed connections say nothing about hosts.
+"""Detects that this machine has lost its network: then failed connections say nothing about hosts.
 
-An unroutable target, a dead host and a lost network give the same errors. Witnesses, hosts that answered before, make
-the difference. The network is lost while the path to one of them is gone: its route, the link of its interface,
-or its gateway. A neighbour that does not answer ARP is a dead host, so only gateways count. A firewall of this machine
-leaves the path as it is. Where it stopped something of ours, a datagram towards the witnesses, which their gateway
-drops, finds out whether it stops all.
+An unroutable target, a dead host and a lost network cause the same errors. Witnesses, that is, hosts that answered
+before, make the difference. The network is lost while the path to one of them is gone: its route, the link of its
+interface, or its gateway. A neighbour that does not answer ARP is a dead host, so only gateways count. A firewall of
+this machine does not change the path. If it blocked one of our packets, a datagram towards a witness, which its gateway
+drops, shows whether it blocks everything.
 
 A witness stands for its path, an interface and a gateway, so a VPN and a local network have one each.
 """
@@ -19,20 +19,21 @@ from sshprobe.net.clock import Clock
 from sshprobe.net.routes import NO_PATH, Path, look_for_gateway, path_to, unsent_retransmissions
 
 MAX_WITNESSES = 8
-"""Paths that are watched."""
+"""The most paths that are watched."""
 
 SOUGHT_SECONDS = 1.0
 """Seconds for a gateway to answer: ARP sends a request once a second, and a working gateway answers at once."""
 
 SETTLE_SECONDS = 5.0
-"""Seconds for which a path that has moved counts as gone: a VPN that reconnects is back by then, and another network
-that took its place is accepted."""
+"""A path that has changed counts as gone for this many seconds: a VPN reconnects in this time, and after it another
+network is accepted."""
 
 ASK_SECONDS = 1.0
 """Seconds between two datagrams."""
 
 FRESH_SECONDS = 0.05
-"""Seconds for which a check counts for jobs that began before it. A lost network fails new connections at once."""
+"""A check is valid for this many seconds for jobs that began before it. A lost network fails new connections at
+once."""
 
 Key = tuple[int, str]
 """An interface and a gateway."""
@@ -50,9 +51,9 @@ class Watched(Protocol):
 
 
 class SharedWitnesses:
-    """The witnesses that the processes of one scan share: one that has made no connection yet knows an outage too.
+    """The witnesses that the processes of one scan share, so that a process without connections also detects an outage.
 
-    `send(address)` is called with each that this process finds. `received` has those of others.
+    `send(address)` is called with each witness of this process. `received` has those of others.
     """
 
     def __init__(self, send: Callable[[Address], None]) -> None:
@@ -75,9 +76,9 @@ class OutageMonitor:
         shared: SharedWitnesses | None = None,
     ) -> None:
         self.is_lost = False
-        """Whether the network was lost when it was checked last."""
+        """Whether the network was lost at the last check."""
         self.checks = 0
-        """How often it was checked. A job remembers this number when it starts."""
+        """The number of checks. A job stores this number when it starts."""
         self._disturbed_at = 0  # the number of the last check that found an outage, its end, or a stop of this process
         self._stopped_at = float("-inf")  # of the clock, then
         self._network = network
@@ -87,17 +88,17 @@ class OutageMonitor:
         self._shared = shared
         self._sent: set[Key] = set()  # paths whose witness the other processes have
         self._stopped_here = (network.rejected, count_unsent())
-        """How often a firewall of this machine may have stopped something."""
-        self._suspects: set[Key] = set()  # it may have stopped all on these paths since a datagram was sent there
-        self._blocked: set[Key] = set()  # it did
+        """The number of times that a firewall of this machine may have blocked something."""
+        self._suspects: set[Key] = set()  # paths on which it may have blocked everything since the last datagram there
+        self._blocked: set[Key] = set()  # paths on which it did
         self._heeds_firewall = True
         self._to_ask: dict[Key, Address] = {}  # paths on which a datagram is to be sent
-        self._asked: dict[Key, float] = {}  # when it was
+        self._asked: dict[Key, float] = {}  # the time of the last datagram
         self._asked_at = float("-inf")
         self._witnesses: dict[Key, Address] = {}
-        self._known: Address | None = None  # the last `last_made` that was looked at
-        self._sought: dict[Key, float] = {}  # since when the gateway of a path is looked for
-        self._moved: dict[Key, float] = {}  # since when the path to a witness is another one
+        self._known: Address | None = None  # the last `last_made` that was checked
+        self._sought: dict[Key, float] = {}  # path to the time since when its gateway is looked for
+        self._moved: dict[Key, float] = {}  # witness to the time since when its path differs
         self._checked = float("-inf")
 
     def check(self) -> bool:
@@ -124,7 +125,7 @@ class OutageMonitor:
         is_news = self._network.rejected != self._stopped_here[0] and now - self._asked_at >= ASK_SECONDS
         if checks == self.checks or is_news or now - self._checked > FRESH_SECONDS:
             self.check()
-        # A gateway that is looked for may be lost: one needless restart of a job costs less than a wrongly blamed host.
+        # A gateway that is looked for may be lost: a needless restart of a job is better than a wrongly blamed host.
         return self._disturbed_at > checks or bool(self._sought)
 
     def give_up(self) -> None:
@@ -133,7 +134,7 @@ class OutageMonitor:
         self._witnesses = {key: each for key, each in self._witnesses.items() if not self._is_gone(key, each, now)}
         self._sought.clear()
         self._moved.clear()
-        self._heeds_firewall = not self._blocked  # it may let TCP pass but no datagram: this is tried only once
+        self._heeds_firewall = not self._blocked  # it may pass TCP but no datagram: this is tried only once
         self._blocked.clear()
         self.is_lost = False
 
@@ -177,7 +178,7 @@ class OutageMonitor:
             key = path.interface, path.gateway
             self._watch(key, address)
             return key
-        if not self._witnesses:  # it answered, so there was a path
+        if not self._witnesses:  # the host answered, so there was a path
             self._witnesses[_UNKNOWN] = address
         return _UNKNOWN
 
@@ -192,7 +193,7 @@ class OutageMonitor:
         if not path.works:
             return True
         if (path.interface, path.gateway) == _UNKNOWN != key:
-            return False  # it could not be read: for want of a descriptor, say
+            return False  # it could not be read, for example without a free descriptor
         if (path.interface, path.gateway) != key:
             if key != _UNKNOWN and now - self._moved.setdefault(key, now) < SETTLE_SECONDS:
                 return True
@@ -208,7 +209,7 @@ class OutageMonitor:
             return False
         since = self._sought.setdefault(key, now)
         if path.gateway_state == "failed":
-            self._to_ask[key] = witness  # without dialling nothing else makes the kernel look for it
+            self._to_ask[key] = witness  # without new connections, nothing else makes the kernel look for it
             return True
-        # Behind a failure it is looked for again and again.
+        # After a failure it is looked for repeatedly.
         return self.is_lost or now - since >= SOUGHT_SECONDS

@@ -12,15 +12,15 @@ from sshprobe.net.lookups import look_up
 from sshprobe.platform.sockets import NAME_NOT_KNOWN
 
 RESOLVER_PAUSES = (0.5, 1.0, 2.0, 4.0)
-"""Seconds before a resolver that cannot answer now is queried again."""
+"""Seconds before a new query to a resolver that cannot answer now."""
 
 
 async def resolve(host: str, *, family: int | None, timeout: float) -> list[Address]:
     """Return the addresses of `host` in the resolver's order, without duplicates; at least one.
 
-    `family` keeps one of `socket.AF_INET` and `socket.AF_INET6`. `timeout` is for each query; a resolver that cannot
-    answer now is queried again (`RESOLVER_PAUSES`). Raises `NetworkError`: "dns_error", or "local" where
-    this machine was short of something each time.
+    `family` selects `socket.AF_INET` or `socket.AF_INET6`. `timeout` is for each query; a resolver that cannot answer
+    now is queried again (`RESOLVER_PAUSES`). Raises `NetworkError`: "dns_error", or "local" if this machine lacked a
+    resource each time.
     """
     known = parse_ip(host)
     if known is not None:
@@ -52,13 +52,13 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
     if not wanted:
         raise _no_address(family)
     wanted = [address for address in wanted if not address.unspecified]
-    if not wanted:  # the answer of some resolvers for blocked names
+    if not wanted:  # some resolvers answer so for blocked names
         raise NetworkError("dns_error", "the name has only the unspecified address, which is not a host")
     return wanted
 
 
 def _text(answer: tuple[Any, ...]) -> str:
-    """Return the text of an address of the resolver, with its zone, which stands beside it as a number."""
+    """Return the text of an address from the resolver, with its zone, which is a separate number there."""
     text = str(answer[0])
     return f"{text}%{answer[3]}" if len(answer) == 4 and answer[3] and "%" not in text else text
 
@@ -69,7 +69,7 @@ def _no_address(family: int | None) -> NetworkError:
 
 
 async def _is_of_others(host: str, family: int, timeout: float) -> bool:
-    """Whether a name has addresses, none of them of `family`: resolvers call such a name unknown, too."""
+    """Whether a name has only addresses of the other family: resolvers call such a name unknown too."""
     try:
         return family not in {answer[0] for answer in await look_up(host, 0, timeout)}
     except (NetworkError, OSError, UnicodeError):

@@ -1,4 +1,4 @@
-"""How this machine would reach an address, as its kernel knows it. Nothing is sent to anyone.
+"""The path from this machine to an address, according to its kernel. Nothing is sent.
 
 On Linux from rtnetlink(7): the route, the state of its interface, and whether the gateway answers ARP or neighbour
 discovery. Elsewhere a UDP socket is connected, which finds out whether there is a route.
@@ -32,7 +32,7 @@ DISCARD_PORT = 9
 
 
 GatewayState = Literal["unknown", "reached", "sought", "failed"]
-"""Whether a gateway answers ARP or neighbour discovery. "unknown": not tried lately, or no gateway."""
+"""Whether a gateway answers ARP or neighbour discovery. "unknown": not tried recently, or no gateway."""
 
 
 class Path(NamedTuple):
@@ -41,7 +41,7 @@ class Path(NamedTuple):
     interface: int
     """Its number. 0: not known."""
     gateway: str
-    """Its address; "" on a link that reaches the address itself, and where it is not known."""
+    """Its address; "" if the link reaches the address directly, or if it is not known."""
     works: bool
     """Whether there is a route, and its interface is up and has a link."""
     gateway_state: GatewayState = "unknown"
@@ -51,7 +51,7 @@ NO_PATH = Path(0, "", works=False)
 
 
 def path_to(address: Address) -> Path:
-    """Return the path to `address`. Where it cannot be found out, it works."""
+    """Return the path to `address`. An unknown path counts as working."""
     if has_netlink():
         try:
             with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
@@ -66,8 +66,8 @@ def path_to(address: Address) -> Path:
 def look_for_gateway(address: Address) -> bool:
     """Make the kernel look for the gateway towards `address`, and return whether a firewall of this machine objects.
 
-    By an empty datagram that the gateway drops (TTL 1). Nothing is sent where no gateway is known on the way: it would
-    reach the address.
+    It sends an empty datagram that the gateway drops (TTL 1). Without a known gateway it sends nothing, because the
+    datagram would reach the address.
     """
     if not path_to(address).gateway:
         return False
@@ -97,7 +97,7 @@ def _path_by_udp(address: Address) -> Path:
 
 
 def _linux_path(kernel: socket.socket, address: Address) -> Path:
-    """Return the path. Raises `OSError` with the kernel's errno where there is no route."""
+    """Return the path. Raises `OSError` with the kernel's errno if there is no route."""
     text, _, zone = address.ip.partition("%")
     packed = socket.inet_pton(address.family, text)
     wanted = _attribute(_ROUTE_DESTINATION, packed)
@@ -157,9 +157,9 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def unsent_retransmissions() -> int:
-    """Return how many TCP segments of this machine could not be sent again. 0: not known.
+    """Return the number of TCP retransmissions that failed on this machine. 0: not known.
 
-    A connect that a firewall of this machine drops runs out of time; only this counter shows the reason.
+    A connect that a firewall of this machine drops times out; only this counter shows the reason.
     """
     try:
         with pathlib.Path(_COUNTERS).open("rb") as file:

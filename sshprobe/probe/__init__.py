@@ -1,1 +1,1 @@
-"""One host: which questions, in how few connections, and what was observed."""
+"""Probes one host: the questions, the plan of few connections, and the observation."""

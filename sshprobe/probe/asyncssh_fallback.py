@@ -1,8 +1,8 @@
 """Authentication methods through asyncssh, for a server that shares none of our ciphers or key exchanges.
 
-asyncssh still speaks the whole legacy range (arcfour, blowfish, cast128, rsa1024-sha1); compression alone is not
-offered. It opens a connection of its own, sends one "none" request and nothing else: no key, no password, no file of
-the user is read. Its bytes come through `_Bounded`, because asyncssh reads for as long as a server sends.
+asyncssh still speaks all legacy algorithms (arcfour, blowfish, cast128, rsa1024-sha1); only compression is not offered.
+It opens its own connection and sends only one "none" request: no key, no password, and no file of the user is read.
+`_Bounded` limits its data, because asyncssh reads as long as a server sends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sshprobe.wire.messages import KexInit
 
 
 class FallbackError(Exception):
-    """asyncssh got no answer either. `str()` is one line for people, with nothing from the server in it."""
+    """asyncssh got no answer either. `str()` is one line for people, without text from the server."""
 
     def __init__(self, message: str, *, connected: bool = True) -> None:
         self.connected = connected
@@ -42,9 +42,9 @@ async def ask_asyncssh(
     facts: ObservationBuilder,
     progress: ProbeProgress,
 ) -> int:
-    """Ask for the authentication methods of the first user, and keep the answer in `facts` and `progress`.
+    """Request the authentication methods of the first user, and store the answer in `facts` and `progress`.
 
-    `timeout`: seconds. Returns how many connections were made.
+    `timeout`: seconds. Returns the number of connections made.
     """
     user = options.auth_users[0]
     banners: list[str] = []
@@ -75,12 +75,12 @@ async def authentication_methods(
 ) -> list[str] | None:
     """Return the methods that `user` may use; None means that "none" logged us in.
 
-    Raises `FallbackError`, and `OSError` where this machine ran out of something.
+    Raises `FallbackError`, and `OSError` if this machine ran out of resources.
     `on_banner` is called with the text that the server sends before login, if it sends one.
     """
     connector = _Connector(address)
     with warnings.catch_warnings():
-        # asyncssh's finite-field exchanges, and its old ciphers, warn of cryptography's plans for them.
+        # asyncssh's finite-field exchanges and old ciphers cause deprecation warnings of cryptography.
         warnings.simplefilter("ignore")
         import asyncssh
 
@@ -113,14 +113,14 @@ async def authentication_methods(
                     address.ip,
                     port,
                     username=user,
-                    tunnel=cast(Any, connector),  # its type is private, and all that is called is this one method
+                    tunnel=cast(Any, connector),  # its type is private, and only this method is called
                     client_version=client_id.removeprefix(b"SSH-2.0-").decode("ascii"),
                     kex_algs=kex,
                     server_host_key_algs=host_keys,
                     config=None,
                     options=options,
                 )
-        except Exception as error:  # a server's data may raise anything there
+        except Exception as error:  # a server's data may raise any exception there
             if isinstance(error, OSError) and error.errno in LOCAL:
                 raise
             words = f"more than {CONNECTION_BYTES} bytes" if connector.exceeded else type(error).__name__
@@ -163,7 +163,7 @@ class _Bounded(asyncio.Protocol):
 
 
 class _Connector:
-    """A "tunnel" of asyncssh: makes the connection in its place."""
+    """A "tunnel" of asyncssh: makes the connection instead of asyncssh."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -171,7 +171,7 @@ class _Connector:
 
     @property
     def exceeded(self) -> bool:
-        """Whether the server sent more than we read."""
+        """Whether the server sent more data than the limit."""
         return self._bounded is not None and self._bounded.exceeded
 
     async def create_connection(

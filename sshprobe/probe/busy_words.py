@@ -1,8 +1,8 @@
-"""Whether a server says, in words of its own, that it takes no more connections for now.
+"""Recognises messages of servers that accept no more connections for now.
 
-RFC 4253 has a reason code for this (12, section 11.1). Many devices send a line before or in place of their
-identification instead, or a DISCONNECT with another code. Sources: IOS ("Connection refused by remote host"), Comware
-("All user interfaces are used, please try later!"), Serv-U and Bitvise ("too many connections"), OpenSSH ("Exceeded
+RFC 4253 has a reason code for this (12, section 11.1). Many devices instead send a line before or in place of their
+identification, or a DISCONNECT with another code. Sources: IOS ("Connection refused by remote host"), Comware ("All
+user interfaces are used, please try later!"), Serv-U and Bitvise ("too many connections"), OpenSSH ("Exceeded
 MaxStartups", "Not allowed at this time").
 """
 
@@ -58,7 +58,7 @@ _BUSY = rb"|".join(
 )
 
 _ELSEWHERE = (
-    # What most of the vendors' other languages call a limit, its being reached, too many, and later.
+    # "limit", "reached", "too many" and "later" in most other languages of the vendors.
     r"zu viele|maximale? .{0,40}(?:erreicht|überschritten)|ausgelastet"
     r"|(?:später|spaeter) (?:noch ?einmal|erneut|wieder)"
     r"|trop d|(?:nombre|limite) .{0,40}(?:atteinte?|dépassée?)|réessayez|plus tard"
@@ -77,13 +77,13 @@ _OF_CREDENTIALS = re.compile(
 """A limit that more time does not lift: RFC 4252 section 4."""
 
 _OF_OTHERS = (b"HTTP/", b"<")
-"""Beginnings of answers by servers of other protocols, whatever they say."""
+"""Beginnings of answers by servers of other protocols, which never count."""
 
 _ENCODINGS = ("latin-1", "gb18030")
-"""What devices write in besides UTF-8."""
+"""Encodings of devices, besides UTF-8."""
 
 LOOKED_AT = 4096
-"""Bytes of a server's words that are looked at."""
+"""The most bytes of a server's message that are searched."""
 
 
 @cache

@@ -1,6 +1,6 @@
 """One connection: the messages in both directions so far, and its end.
 
-Every early end of a connection becomes one exception, `ConnectionEnded`, with the status that the record gets.
+Every early end of a connection becomes one exception, `ConnectionEnded`, with the status for the record.
 `sshprobe.probe.host_probe` asks the questions.
 """
 
@@ -19,7 +19,7 @@ from sshprobe.wire.transport import ClientTransport
 
 IDENTIFICATION, KEXINIT, EXCHANGE = "an identification", "KEXINIT", "the key exchange"
 METHODS = "the authentication methods"
-"""The answers that are awaited, in words of a record."""
+"""The names of awaited answers, for records."""
 
 _IN_CLEAR = (KEXINIT, EXCHANGE)
 
@@ -27,14 +27,14 @@ TOO_MANY_CONNECTIONS = 12
 """SSH_DISCONNECT_TOO_MANY_CONNECTIONS (RFC 4253 section 11.1)."""
 
 SLOW_IDENTIFICATION = 0.25
-"""Seconds after the connection within which a server that has not lost our identification sends its own."""
+"""A server that has not lost our identification sends its own within this many seconds after the connection."""
 
 ERROR_TEXT = 200
-"""Bytes of a server's words quoted in an error."""
+"""The most bytes of a server's message in an error."""
 
 
 class ConnectionEnded(Exception):
-    """The connection is over before its question was answered. `str()` is one line for people."""
+    """The connection ended before its question was answered. `str()` is one line for people."""
 
     def __init__(self, status: Status, message: str) -> None:
         self.status: Status = status
@@ -42,7 +42,7 @@ class ConnectionEnded(Exception):
 
 
 class Conversation:
-    """The state of one connection, which was `opened` at a time of the driver's clock."""
+    """The state of one connection. `opened`: its start by the driver's clock."""
 
     def __init__(
         self, transport: ClientTransport, opened: float, deadline: float, lists_deadline: float | None
@@ -50,35 +50,35 @@ class Conversation:
         self.transport = transport
         self.opened = opened
         self.awaited = ""
-        """The answer that is awaited now: `IDENTIFICATION`, `KEXINIT`, `EXCHANGE` or `METHODS`."""
+        """The awaited answer: `IDENTIFICATION`, `KEXINIT`, `EXCHANGE` or `METHODS`."""
         self.deadline = deadline
-        """The end of that wait."""
+        """The deadline of that answer."""
         self.our_turn: float | None = None
-        """While the server's KEXINIT is awaited: when ours goes first."""
+        """While the server's KEXINIT is awaited: the time to send ours first."""
         self.lists_deadline = lists_deadline
-        """The end of the wait for KEXINIT, if an earlier connection began it, or once this one has."""
+        """The deadline of the KEXINIT, once this or an earlier connection has started to wait for it."""
         self.reads = 0
-        """How many times data came."""
+        """The number of times that data arrived."""
         self.identified_after: float | None = None
         """Seconds from `opened` to the server's identification."""
         self.early = False
-        """Whether a key exchange was started before the lists came, and is not answered yet."""
+        """Whether a key exchange was started before the lists arrived, and is not answered yet."""
         self.started = False
         """Whether a key exchange was started."""
         self.alone = False
-        """Whether it was started with our KEXINIT alone."""
+        """Whether it was started with only our KEXINIT."""
         self.proposed = False
-        """Whether a KEXINIT of all we speak was sent."""
+        """Whether a KEXINIT with all our algorithms was sent."""
         self.named_a_user = False
-        """Whether we asked for the authentication methods of a user."""
+        """Whether the authentication methods of a user were requested."""
         self.waited_for_ours = False
         """Whether the server's KEXINIT came only after ours."""
         self.failure: NetworkError | None = None
-        """The failure of the connection, to be reported behind the data before it."""
+        """The failure of the connection, to be reported after the data before it."""
         self.is_silent = False
         """Whether the server let a deadline pass."""
         self.is_settled = True
-        """Whether the server is known to be done with the connection, once it ended."""
+        """After the end: whether the server has certainly finished with the connection."""
         self.is_over = False
         """Whether the server has closed the connection."""
         self.lines: list[bytes] = []
@@ -86,20 +86,20 @@ class Conversation:
         self.extensions: tuple[tuple[bytes, bytes], ...] | None = None
         self.banner: bytes | None = None
         self.other_host_key: HostKey | None = None
-        """A host key of another type than was negotiated: it ends the connection."""
+        """A host key of another type than negotiated, which ends the connection."""
 
     @property
     def may_have_lost_ours(self) -> bool:
-        """Whether the server took so long to identify itself that it may have thrown our identification away."""
+        """Whether the server identified itself so late that it may have dropped our identification."""
         return self.identified_after is not None and self.identified_after > SLOW_IDENTIFICATION
 
     @property
     def waits_for_lists(self) -> bool:
-        """Whether the server's KEXINIT is awaited, and nothing of it has come."""
+        """Whether the server's KEXINIT is awaited, and no part of it has arrived."""
         return self.awaited is KEXINIT and not self.transport.unread
 
     def rest(self, until: float) -> ProbeGenerator[None]:
-        """Send what there is to send and let the server read it. Data is kept for the next question."""
+        """Send pending data and let the server read it. Received data is kept for the next question."""
         transport = self.transport
         try:
             while True:
@@ -110,14 +110,14 @@ class Conversation:
                     return
                 self.reads += 1
                 transport.receive_data(data)
-                if transport.is_full:  # a server may send without end
+                if transport.is_full:  # a server may send endless data
                     return
         except NetworkError as error:
             if error.failure != "timeout":
-                self.failure = error  # to be reported behind the data before it
+                self.failure = error  # to be reported after the data before it
 
     def failed(self, error: NetworkError) -> ConnectionEnded:
-        """Return the end of a connection that broke, or on which an answer did not come in time."""
+        """Return the end of a connection that broke or timed out."""
         if error.failure == "timeout":
             self.is_silent = True
             return ConnectionEnded("timeout", f"timed out waiting for {self.awaited}")
@@ -141,10 +141,10 @@ class Conversation:
         return ConnectionEnded(status, f'the server disconnected with reason {event.code}: "{words}"')
 
     def _busy(self) -> ConnectionEnded | None:
-        """Return the end of a connection on which the server wrote, in clear, that it is busy."""
+        """Return the end of a connection on which the server wrote, before encryption, that it is busy."""
         if self.awaited not in _IN_CLEAR:
             return None
-        lines = self.lines if self.awaited is KEXINIT else ()  # before an identification that nothing followed
+        lines = self.lines if self.awaited is KEXINIT else ()  # lines before an identification without data after it
         words = next((words for words in (self.transport.unread, *lines) if says_busy(words)), None)
         return None if words is None else throttled(words.strip(), ERROR_TEXT)
 

@@ -20,36 +20,36 @@ from sshprobe.probe.effects import STILL_OPEN, Connect, Effect, Pause, ProbeGene
 from sshprobe.probe.host_probe import HostProbe
 
 UNANSWERED: frozenset[Status] = frozenset({"unreachable", "timeout", "reset", "partial"})
-"""Statuses of hosts that this machine's network may be the reason for."""
+"""Statuses of hosts that this machine's network may have caused."""
 
 
 class Slot(Protocol):
     """The engine's side of a running job."""
 
     def release(self) -> None:
-        """Let another job run, while this one rests with no connection open."""
+        """Let another job run while this one waits without an open connection."""
 
     def acquire(self, acquired: Callable[[], None]) -> None:
         """Call `acquired` when the job may continue after `release`: at once or later."""
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> object:
-        """Run `work` in a task, which is cancelled when the scan ends early."""
+        """Run `work` in a task, which is cancelled if the scan ends early."""
 
 
 class FirstAnswer(NamedTuple):
     """The data of a connection on which our identification was sent. Times are those of the network's clock."""
 
     started: float
-    """When the probe began."""
+    """The start of the probe."""
     connected: float
     identified: float
-    """When the server's identification was complete; now, if it is not."""
+    """The time when the server's identification was complete; now, if it is not."""
     pieces: Sequence[bytes]
-    """The data received, as it came."""
+    """The received data, in its original pieces."""
 
 
 class Driver:
-    """A job: one host. `start` it again for another try, which asks the missing questions only."""
+    """A job: one host. `start` it again for another try, which asks only the missing questions."""
 
     _connection: Connection
     _done: Callable[[Observation], None] | None
@@ -62,16 +62,16 @@ class Driver:
         self.retry_later = False
         """At its end: whether another try, after a pause, may find more."""
         self.resource_error: str | None = None
-        """At its end: what this machine, not the host, ran out of, if that ended the last try."""
+        """At its end: the resource that this machine ran out of, if that ended the last try."""
         self.unanswered = False
-        """At its end: whether the host left a question unanswered, as it does while the network is away."""
+        """At its end: whether the host left a question unanswered, as during an outage of the network."""
         self._is_lost = self._is_at_end = False
 
     # -- as a job ----------------------------------------------------------------------------------------------------
 
     @property
     def addresses(self) -> Sequence[str]:
-        """The addresses that it may connect to."""
+        """The addresses to which it may connect."""
         return self.probe.addresses
 
     def start(self, network: Network, slot: Slot, done: Callable[[Observation], None]) -> None:
@@ -100,7 +100,7 @@ class Driver:
         self._effects = self.probe.effects(clock)
         next(self._effects)  # Connect
         clock.replayed = before.connected
-        exchange = self._effects.send(b"")  # its data is our identification, which is sent
+        exchange = self._effects.send(b"")  # its data is our identification, which has been sent
         assert type(exchange) is Exchange
         action: Action | None = Exchange(b"", exchange.deadline)
         clock.replayed = before.identified
@@ -143,12 +143,12 @@ class Driver:
     def _advance(self, answer: Callable[[Any], Effect], value: object) -> Action | None:
         """Give the probe an answer, and perform its next effect, or return it to the connection.
 
-        A bug in either costs this host alone.
+        A bug in either affects only this host.
         """
         try:
             effect = answer(value)
             while (self._is_lost and type(effect) is CloseGracefully) or (self._is_at_end and type(effect) is Exchange):
-                effect = self._effects.send(b"")  # the connection has no other answer
+                effect = self._effects.send(b"")  # the connection gives no other answer
             if type(effect) is Exchange or type(effect) is CloseGracefully:
                 return effect
             if type(effect) is Connect:
@@ -163,7 +163,7 @@ class Driver:
                 self._slot.create_task(self._run(effect.work))
         except StopIteration as end:
             self._connection.close()
-            del self._connection, self._effects  # they refer to us: else the garbage collector has to free each host
+            del self._connection, self._effects  # they refer to this object: break the cycle, to free it at once
             self._end(end.value)
         except Exception as error:
             self._connection.fail_internally(error)
@@ -185,7 +185,7 @@ class Driver:
 
     def _end(self, observation: Observation) -> None:
         done, self._done = self._done, None
-        if done is not None:  # else a bug has ended it before
+        if done is not None:  # otherwise a bug has ended it before
             probe = self.probe
             self.retry_later, self.resource_error = probe.retry_later, probe.resource_error
             self.unanswered = observation.status in UNANSWERED
@@ -194,11 +194,11 @@ class Driver:
 
 
 class _ReplayClock:
-    """The clock of a probe to which the past is replayed."""
+    """The clock of a probe during a replay of earlier data."""
 
     def __init__(self, replayed: float, clock: Callable[[], float]) -> None:
         self.replayed: float | None = replayed
-        """The time then; None: the replay is over."""
+        """The time of the data; None after the replay."""
         self._clock = clock
 
     def __call__(self) -> float:

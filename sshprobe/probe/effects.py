@@ -1,7 +1,7 @@
 """Effects: the actions of a probe. A probe does no I/O itself; `sshprobe.probe.driver` performs its effects.
 
-A probe is a generator (`ProbeGenerator`). It yields an effect and is sent the answer, or thrown the `NetworkError` with
-which the effect failed. At its end it returns its result. Tests perform effects by hand, clock included.
+A probe is a generator (`ProbeGenerator`). It yields an effect and receives the answer, or the `NetworkError` with which
+the effect failed. At its end it returns its result. Tests perform the effects themselves, including the clock.
 
     Connect          b"", or the error
     Exchange         the data received, b"" at the end of the stream, or an error: "timeout" past its deadline, "reset"
@@ -16,7 +16,7 @@ Rules:
 2. After a connection failed, only `CloseGracefully` may follow on it. After a timeout another `Exchange` may follow,
    with a later deadline.
 3. `Pause` and `RunAsync` come while no connection is open.
-4. The driver may stop at any effect by closing the generator, which then yields nothing more.
+4. The driver may stop at any effect by closing the generator, which then yields no further effect.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Connect(msgspec.Struct, frozen=True, gc=False):
 
 
 STILL_OPEN = b"open"
-"""The answer to a `CloseGracefully` where we closed before the server did."""
+"""The answer to a `CloseGracefully` if we closed before the server did."""
 
 
 class Pause(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +52,7 @@ class Pause(msgspec.Struct, frozen=True, gc=False):
 
 
 class RunAsync(msgspec.Struct, frozen=True):
-    """Await `work()`, which talks to the host over a connection of its own and keeps its results. Answered with b""."""
+    """Await `work()`, which uses its own connection to the host and keeps its results. Answered with b""."""
 
     work: Callable[[], Awaitable[None]]
 
@@ -60,4 +60,4 @@ class RunAsync(msgspec.Struct, frozen=True):
 Effect = Connect | Exchange | CloseGracefully | Pause | RunAsync
 
 ProbeGenerator = Generator[Effect, bytes, T]
-"""Yields effects, is sent their answers, and returns its result."""
+"""Yields effects, receives their answers, and returns the result."""

@@ -1,6 +1,6 @@
-"""The fast path of `--depth lists`: one address, one connection, and no parsing of a greeting that was parsed before.
+"""The fast path of `--depth lists`: one address, one connection, and each distinct greeting is parsed once.
 
-How a host is probed, as a handler in front of the driver on one connection:
+The steps of a probe, by a handler that comes before the driver:
 
     connect        send our identification
     greeting       collected until its last byte is there
@@ -11,7 +11,7 @@ Rules:
 1. Any other event (a line before the identification, another message, an impossible length, an early end or reset, a
    deadline) goes to a `Driver`. It replays the data to a `HostProbe`, which sees every piece at its time and continues
    on the same connection.
-2. A failed connect is a result here, with the status that a `HostProbe` gives it.
+2. A failed connect is a result here, with the same status as from a `HostProbe`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import disconnect
 
 PIECES = 32
-"""Reads that a greeting may take. The state machine takes more, in linear time."""
+"""The most reads of one greeting. The state machine accepts more, in linear time."""
 
 
 R = TypeVar("R")
@@ -57,22 +57,22 @@ class Host(NamedTuple):
 
 
 class HostTemplate(Weighed, Protocol[R_co]):
-    """The result of hosts that are alike, but for what differs between them."""
+    """The result of similar hosts, without the parts that differ between them."""
 
     def result(self, host: Host, identification: Identification | None, started_at: float, duration_ms: float) -> R_co:
-        """Return the result of one of them.
+        """Return the result of one host.
 
         `identification`: None if it equals the first one. `started_at` is in seconds since 1970-01-01 UTC.
         """
 
 
 class ListsProbe(Generic[R]):
-    """A job: the lists of one host, by the fast path or, from the first odd event on, by a `Driver`."""
+    """A job: the lists of one host, by the fast path or, from the first unusual event on, by a `Driver`."""
 
     def __init__(self, lists: FastLists[R], host: Host) -> None:
         self.host = host
         self.addresses = (host.address.ip,)
-        """The address that it connects to."""
+        """The address to which it connects."""
         self.retry_later = False
         """See `Driver`."""
         self.resource_error: str | None = None
@@ -107,7 +107,7 @@ class ListsProbe(Generic[R]):
         return Exchange(self._lists.identification, self._deadline(IDENTIFICATION, self._connected))
 
     def received(self, data: bytes) -> Action | None:
-        """Collect the greeting, then say goodbye."""
+        """Collect the greeting, then disconnect."""
         self._pieces += (data,)
         buffer = self._buffer = self._buffer + data if self._buffer else data
         found = split_greeting(buffer) if data and len(self._pieces) <= PIECES else None
@@ -124,16 +124,16 @@ class ListsProbe(Generic[R]):
         return self._drive()[1]
 
     def expired(self) -> Action | None:
-        """Let the driver decide what silence means."""
+        """Let the driver interpret the silence."""
         driver, action = self._drive()
         return action if type(action) is CloseGracefully else driver.expired()
 
     def closed(self, *, still_open: bool) -> None:
-        """End with the result of hosts that are alike."""
+        """End with the result of similar hosts."""
         self._report()
 
     def broken(self, error: NetworkError) -> None:
-        """Take a connection that was not made as the result; the driver takes one that broke too early."""
+        """End with a failed connect as the result. The driver handles a connection that broke later."""
         if self._waits:
             driver, action = self._drive()
             if type(action) is CloseGracefully:
@@ -147,15 +147,15 @@ class ListsProbe(Generic[R]):
             self._done(probe.observation())
         else:
             self.unanswered = error.failure != "refused"
-            if error.failure == "reset":  # a server may do this to one connection of many
+            if error.failure == "reset":  # a server may do this to one of many connections
                 self.retry_later = True
                 self._driver = Driver(self._lists.unconnected_probe(self.host, error))
             self._cached = self._lists.unconnected(self.host, error), None
             self._report()
 
     def failed_internally(self, error: Exception) -> None:
-        """End with a record that says so."""
-        # Not with a cached one, and not by a probe: the code that makes those may have the bug.
+        """End with a record of the error."""
+        # Not a cached record, and not from a probe: their code may have the bug.
         target, host, address, port, labels = self.host
         words = f"internal error: {type(error).__name__}"
         known = unprobed(target, host, port, self._lists.options.depth, "protocol_error", words, labels=labels)
@@ -176,7 +176,7 @@ class ListsProbe(Generic[R]):
         options = self._lists.options
         self._waits = what
         until = min(now + options.timeout, self._started + options.host_timeout)
-        # A server without KEXINIT by then waits for ours: the `HostProbe` sends it.
+        # A server without a KEXINIT by then waits for ours, which the `HostProbe` sends.
         return until if what is IDENTIFICATION else min(until, now + OURS_FIRST)
 
     def _report(self) -> None:
@@ -187,11 +187,11 @@ class ListsProbe(Generic[R]):
             self._connection,
             self._done,
             self._slot,
-        )  # they refer to us: else the garbage collector has to free each host
+        )  # they refer to this object: break the cycle, to free it at once
         done(result)
 
     def _drive(self) -> tuple[Driver, Action | None]:
-        """Have a driver continue on this connection. Return it, and its action for the data so far."""
+        """Let a driver continue on this connection. Return it, and its action for the data so far."""
         probe = self._lists.probe(self.host)
         probe.started_at = datetime.fromtimestamp(self._started_at, UTC)
         self._driver = driver = Driver(probe)
@@ -202,7 +202,7 @@ class ListsProbe(Generic[R]):
         return driver, driver.take_over(connection, self._network, slot, self._driven, before)
 
     def _driven(self, observation: Observation) -> None:
-        """End as the driver did."""
+        """End with the result of the driver."""
         driver = self._driver
         assert driver is not None
         self.retry_later, self.resource_error = driver.retry_later, driver.resource_error
@@ -216,7 +216,7 @@ class ListsProbe(Generic[R]):
 
 
 class FastLists(Generic[R]):
-    """The part that the `ListsProbe`s of a scan share.
+    """The shared part of all `ListsProbe`s of a scan.
 
     `make` returns the template of a kind of host from its first observation; see `GreetingCache`.
     """
@@ -230,7 +230,7 @@ class FastLists(Generic[R]):
         self.goodbye = CloseGracefully(PlainPacketWriter().write(farewell, 0), options.linger)
 
     def probe(self, host: Host) -> HostProbe:
-        """Return the usual probe of a host."""
+        """Return the normal probe of a host."""
         return HostProbe(host.target, host.host, host.port, [host.address], self.options, labels=host.labels)
 
     def unconnected(self, host: Host, error: NetworkError) -> HostTemplate[R]:
@@ -251,9 +251,9 @@ class FastLists(Generic[R]):
     def recognise(
         self, host: Host, greeting: Greeting, data: bytes
     ) -> tuple[HostTemplate[R], Identification | None] | None:
-        """Return the template of a host, and its identification where the template has another.
+        """Return the template of a host, and its identification if the template has another one.
 
-        None if its greeting, at the beginning of `data`, is out of the ordinary.
+        None if its greeting, at the beginning of `data`, is unusual.
         """
         cached = self.greetings.find(greeting.key)
         if cached is None:

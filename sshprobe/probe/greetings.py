@@ -4,10 +4,10 @@ A fleet sends the same few greetings again and again:
 
     SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10 CR LF  length  padding_length  20  cookie[16]  lists  padding
 
-Two greetings that agree in all but cookie and padding give records that agree in all but host and time. (The comments
-of a TinySSH are random, and left out of the comparison too.) So only the first of a kind is parsed, by the state
-machine that parses all others (`sshprobe.wire.transport`), and its observation is made by `HostProbe`; a
-`GreetingCache` keeps the template that the caller makes of it. The key includes the framing, so that is checked too.
+Two greetings that differ only in cookie and padding give records that differ only in host and time. (The random
+comments of TinySSH are ignored too.) So only the first of equal greetings is parsed, by the usual state machine
+(`sshprobe.wire.transport`), and `HostProbe` makes its observation; a `GreetingCache` keeps the caller's template for
+it. The key includes the framing, so that is checked too.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class CachedGreeting(NamedTuple, Generic[K]):
 
     template: K
     line: bytes
-    """The identification of the first of them, with its line end; empty for hosts that did not answer."""
+    """The identification of the first host, with its line end; empty for hosts that did not answer."""
 
 
 class GreetingCache(Generic[K]):
@@ -71,14 +71,14 @@ class Greeting(NamedTuple):
     line: bytes
     """The identification with its line end."""
     end: int
-    """How many bytes it has."""
+    """Its length in bytes."""
 
 
 def split_greeting(data: bytes) -> Greeting | int | None:
     """Split the first data of a server.
 
-    Returns the number of bytes of the identification, with its line end, while the rest is missing (0: that too), and
-    None for data that is not a greeting, or that only the state machine may judge.
+    While the rest is missing, returns the number of bytes of the identification with its line end (0: it is missing
+    too). Returns None for data that is not a greeting, or that needs the state machine.
     """
     end = data.find(b"\n") + 1
     if end > IDENTIFICATION_LINE or not data.startswith(b"SSH-"[: len(data)]):
@@ -92,7 +92,8 @@ def split_greeting(data: bytes) -> Greeting | int | None:
     if len(data) < whole:
         possible = _COOKIE < length <= PACKET_LENGTH and (4 + length) % PLAIN_BLOCK == 0
         return end if possible else None
-    # packet_length, padding_length and message number are in the key, so what has a known key has their sum too.
+    # packet_length, padding_length and message number are in the key, so data with a known key has the same total
+    # length.
     lists = data[end + 6 + _COOKIE : whole - data[end + 4]]
     space = data.find(b" ", 0, end) if data.startswith(_RANDOM_COMMENTS) else -1
     if space < 0:

@@ -2,7 +2,7 @@
 
 The questions of one connection, in their order: identification, lists, one key exchange, authentication methods.
 
-Facts are kept: a `HostProbe` that was throttled or reset can be driven again later, for the missing ones.
+Facts are kept: a `HostProbe` that was throttled or reset can be run again later for the missing ones.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
-# Events are compared by their very type: where `isinstance` is false, a msgspec.Struct goes through its metaclass.
+# Events are compared by exact type: if `isinstance` is false, a msgspec.Struct goes through its slow metaclass.
 
 THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
-"""What OpenSSH sends in place of an identification: 9.8 and later under penalty, 8.2 and later past MaxStartups."""
+"""The line of OpenSSH instead of an identification: from 9.8 on for penalties, from 8.2 on past MaxStartups."""
 
 LATE_SHARE = 0.3
-"""Share of the wait for KEXINIT that is left for one more connection, in which our identification comes after theirs:
-some servers drop data until they have sent theirs (Cisco IOS), and then wait for it."""
+"""Share of the wait for KEXINIT that remains for one more connection, in which our identification comes after theirs:
+some servers drop data until they have sent theirs (Cisco IOS), and then wait for ours."""
 
 APART = 0.5
-"""Seconds between our KEXINIT and the first message of the exchange once an exchange has failed. Some servers take what
-they read at once for one packet (Cisco IOS 15), and nothing says when they have read."""
+"""Seconds between our KEXINIT and the first message of the exchange once an exchange has failed. Some servers treat the
+data of one read as one packet (Cisco IOS 15), and we cannot know when they have read."""
 
 SILENT_LINGER = 0.1
-"""Seconds that a server which let a deadline pass gets to close its side."""
+"""Seconds for a server that missed a deadline to close its side."""
 
 
 class HostProbe(HostState):
-    """See the module, and `HostState`."""
+    """The probe of one host: see the module, and `HostState`."""
 
     _clock: Callable[[], float] = time.monotonic
     _host_deadline = 0.0
@@ -76,7 +76,7 @@ class HostProbe(HostState):
             yield from self._fallback()
         except (ConnectionEnded, NetworkError) as error:
             self._status.failed(error.with_traceback(None))
-        except Exception as error:  # a bug of ours must not pass as an answer of the host
+        except Exception as error:  # our own bug must not look like an answer of the host
             self._status.failed(error)
             if not self._status.local:
                 log.exception("internal error while probing %s port %d", self.host, self.port)
@@ -84,7 +84,7 @@ class HostProbe(HostState):
         return self._known()
 
     def _fallback(self) -> ProbeGenerator[None]:
-        """Ask for the authentication methods through asyncssh if we could not."""
+        """Request the authentication methods through asyncssh if we could not."""
         kexinit = self.facts.kexinit
         if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
             from sshprobe.probe.asyncssh_fallback import ask_asyncssh  # few hosts need it
@@ -121,8 +121,8 @@ class HostProbe(HostState):
             if exchange is not None:
                 yield from self._exchange(conversation, exchange)
         except ConnectionEnded as ended:
-            trouble = ended.with_traceback(None)  # which refers to this frame, and so to `trouble`
-        except Exception:  # a bug of ours: the server's log need not show it as an error
+            trouble = ended.with_traceback(None)  # it refers to this frame, and so to `trouble`
+        except Exception:  # our own bug: the server's log need not show it as an error
             with suppress(Exception):
                 yield self._goodbye(conversation)
             raise
@@ -140,7 +140,7 @@ class HostProbe(HostState):
         return now
 
     def _connect(self, *, names_a_user: bool) -> ProbeGenerator[Conversation]:
-        """Connect to the address that answered before, or to the first that does now.
+        """Connect to the address that answered before, or to the first one that answers now.
 
         Raises `NetworkError`, or `ConnectionEnded`.
         """
@@ -149,7 +149,7 @@ class HostProbe(HostState):
         failure: NetworkError | None = None
         for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
             remaining = self._host_deadline - now
-            # Where others come after it, leave time for them.
+            # If others follow, leave time for them.
             timeout = min(self._options.connect_timeout, remaining if left == 1 else remaining / (left + 1))
             try:
                 if remaining <= 0:
@@ -181,19 +181,19 @@ class HostProbe(HostState):
         return TracedTransport(client_id, key_pairs=key_pairs, trace=self._trace)
 
     def _goodbye(self, conversation: Conversation) -> CloseGracefully:
-        """Return the effect that ends the connection as quietly as possible, in any state."""
+        """Return the effect that ends the connection, in any state, as quietly as possible."""
         transport, data = conversation.transport, b""
         if not conversation.is_over:
             transport.disconnect(self._options.goodbye)
             data, transport.outgoing = transport.outgoing, b""
-        # A server that was silent so far will not close in time either.
+        # A server that was silent so far does not close in time either.
         linger = self._options.linger
         return CloseGracefully(data, min(linger, SILENT_LINGER) if conversation.is_silent else linger)
 
     # -- the questions of one connection -----------------------------------------------------------------------------
 
     def _wait_for(self, awaited: str, conversation: Conversation, now: float, until: float | None = None) -> None:
-        """Begin a question: its answer is `awaited` for the timeout of one question, or `until` then."""
+        """Begin a question. Its answer is `awaited` for the timeout of one question, or `until` a time."""
         until = now + self._options.timeout if until is None else until
         conversation.awaited = awaited
         conversation.deadline = until if until < self._host_deadline else self._host_deadline
@@ -223,7 +223,7 @@ class HostProbe(HostState):
             known = connections.identified and self._progress.maybe_openssh
             self._progress.maybe_openssh = known or claims_openssh(identification.software)
             if self._planned is not None and self._planned.request == NARROW and self._progress.maybe_openssh:
-                self._planned = None  # another server than before
+                self._planned = None  # a different server than before
             connections.answered(identification)
             self.facts.add_identification(identification)
         if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
@@ -234,7 +234,7 @@ class HostProbe(HostState):
             )
 
     def _lists(self, conversation: Conversation) -> ProbeGenerator[KexInit]:
-        """Wait for the server's lists; where it waits for ours, send them first."""
+        """Wait for the server's lists; if it waits for ours, send them first."""
         connections = self._connections
         self._stages.add("kexinit")
         assert conversation.identified_after is not None
@@ -251,10 +251,10 @@ class HostProbe(HostState):
         return event.kexinit
 
     def _go_first(self, conversation: Conversation) -> None:
-        """Send our KEXINIT before the server's: by the lists of an earlier connection, or else with all we speak."""
+        """Send our KEXINIT before the server's: for the lists of an earlier connection, or with all our algorithms."""
         conversation.our_turn = None
         if conversation.transport.unread:
-            return  # the server's has begun
+            return  # the server's KEXINIT has begun to arrive
         conversation.waited_for_ours = True
         planned, known = self._planned, self.facts.kexinit
         if planned is None or known is None:
@@ -278,7 +278,7 @@ class HostProbe(HostState):
     ) -> None:
         """Start an exchange; before the lists have come, if they are `expected`.
 
-        `alone`: the first message follows our KEXINIT when the server must have read that.
+        `alone`: send the first message when the server must have read our KEXINIT.
         """
         conversation.early = expected is not None and not alone
         conversation.started, conversation.alone = True, alone
@@ -287,7 +287,7 @@ class HostProbe(HostState):
         )
 
     def _exchange(self, conversation: Conversation, exchange: ExchangePlan) -> ProbeGenerator[None]:
-        """Do an exchange: its group, its host key, and the authentication methods if they are planned with it."""
+        """Do an exchange: its group, its host key, and, if planned, the authentication methods."""
         self._stages.add("key_exchange")
         transport = conversation.transport
         if not conversation.started:
@@ -316,16 +316,16 @@ class HostProbe(HostState):
                     self._progress.add_group(exchange, bits, faulty=group is not None and bits is None)
         self.facts.add_host_key(event)
         if not self._progress.shown(exchange, event.signature_verified):
-            return  # what follows would be encrypted by a hash that may not be the server's
+            return  # encryption would depend on a hash that may differ from the server's
         if exchange.user is not None and transport.can_encrypt:
             yield from self._methods(conversation, exchange.user)
 
     def _methods(self, conversation: Conversation, user: str) -> ProbeGenerator[None]:
-        """Ask for the authentication methods of `user`."""
+        """Request the authentication methods of `user`."""
         self._stages.add("authentication")
         conversation.named_a_user = True
         connections, transport = self._connections, conversation.transport
-        # Apart: the first encrypted packet follows our NEWKEYS when the server must have read that.
+        # Separately: send the first encrypted packet when the server must have read our NEWKEYS.
         apart = self._progress.authentication_attempts > 0 or connections.cautious
         answered = False
         methods: tuple[bytes, ...] | None = None  # "none" logged us in
@@ -373,7 +373,7 @@ class HostProbe(HostState):
                     data = None
                 if conversation.failure is not None:
                     raise conversation.failure
-                # Sent when there is nothing left to read: each write wakes the server, and one is enough.
+                # Sent when all data is read: each write wakes the server, and one is enough.
                 ours = b""
                 if not self._connections.late or conversation.identified_after is not None:
                     ours, transport.outgoing = transport.outgoing, b""

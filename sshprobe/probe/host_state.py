@@ -26,8 +26,8 @@ from sshprobe.wire.messages import KexInit
 log = logging.getLogger("sshprobe")
 
 RETRIED: frozenset[Status] = frozenset({"throttled", "reset"})
-"""Statuses that may be another one a while later. A reset may be throttling, too: OpenSSH 6.7 drops connections past
-its limit without a word."""
+"""Statuses that may change soon. A reset may be throttling too: OpenSSH 6.7 drops connections past its limit
+silently."""
 
 
 ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
@@ -37,7 +37,7 @@ _RANK: dict[Stage, int] = {stage: rank for rank, stage in enumerate(get_args(Sta
 
 
 class HostState:
-    """One host: the first of `addresses` that takes a connection."""
+    """One host: the first of `addresses` that accepts a connection."""
 
     def __init__(
         self,
@@ -55,30 +55,30 @@ class HostState:
         self.host = host
         self.port = port
         self.candidates: Sequence[Address] = tuple(addresses)
-        """The address of the host; until one took a connection, all that it may be."""
+        """The address of the host; before the first connection, all its possible addresses."""
         self.facts = ObservationBuilder()
         self.started_at = datetime.now(UTC)
         self._options = options
         self._wanted = options.wanted
         self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
         self._elapsed = 0.0
-        self._stages: set[Stage] = {"connect"}  # those that some connection reached
+        self._stages: set[Stage] = {"connect"}  # those that accepted a connection
         self._progress = ProbeProgress()
         self._status = ProbeStatus()
         self._connections = Connections(options)
         self._trace = host_trace(host, port)
-        self._planned: ExchangePlan | None = None  # the next exchange, if the lists are those of the first connection
-        self._silence: ConnectionEnded | None = None  # how the first connection ended, if it brought no lists
-        self._kexinit_deadline: float | None = None  # of the wait for KEXINIT, if an earlier connection began it
+        self._planned: ExchangePlan | None = None  # the next exchange, if the lists equal those of the first connection
+        self._silence: ConnectionEnded | None = None  # the end of the first connection, if it brought no lists
+        self._kexinit_deadline: float | None = None  # of KEXINIT, if an earlier connection began to wait for it
 
     @property
     def addresses(self) -> Sequence[str]:
-        """The address of the host; until one took a connection, all that it may be."""
+        """The address of the host; before the first connection, all its possible addresses."""
         return [address.ip for address in self.candidates]
 
     @property
     def address(self) -> Address:
-        """The address of the host, or the first that is tried."""
+        """The address of the host, or the first one to try."""
         return self.candidates[0]
 
     @property
@@ -88,7 +88,7 @@ class HostState:
 
     @property
     def resource_error(self) -> str | None:
-        """What this machine, not the host, ran out of, if that ended the last try."""
+        """The resource that this machine ran out of, if that ended the last try."""
         return self._status.error if self._status.local else None
 
     def failed(self, error: Exception) -> None:
@@ -96,21 +96,21 @@ class HostState:
         self._status.failed(error)
 
     def abandon(self, error: Exception) -> Observation:
-        """Record `error`, a bug of ours, as the end of the try, and return the facts so far."""
+        """Record `error`, our own bug, as the end of the try, and return the facts so far."""
         self._status.failed(error)
         return self._known()
 
     def not_connected(self, error: NetworkError) -> None:
-        """Take the failure of a connection that was not made.
+        """Record the failure of a connection that was not made.
 
-        A connection that was taken and reset before we knew of it counts; one that was refused is "refused".
+        A connection that was accepted and reset before we noticed counts as made; one that was refused is "refused".
         """
         if error.failure == "reset":
             self._connections.made += 1
             self._stages.add("identification")
 
     def set_lists(self, identification: Identification, kexinit: KexInit) -> None:
-        """Take the lists of a server from one connection, where nothing else is wanted."""
+        """Record the lists of a server from its only connection."""
         self._connections.made = 1
         self._stages.add("kexinit")
         self.facts.add_identification(identification)
@@ -121,9 +121,9 @@ class HostState:
     def _next_connection(
         self, conversation: Conversation, exchange: ExchangePlan | None, trouble: ConnectionEnded | None
     ) -> bool:
-        """Take how a connection ended, and plan the next. Return whether there is one.
+        """Record the end of a connection, and plan the next. Return whether there is one.
 
-        Raises `ConnectionEnded` where the host cannot be probed further.
+        Raises `ConnectionEnded` if the host cannot be probed further.
         """
         odd = trouble is not None or self.facts.several_servers or self._progress.authentication_attempts > 0
         self._connections.ended(conversation, in_order=not odd, failed=trouble is not None)
@@ -131,7 +131,7 @@ class HostState:
             if self.facts.kexinit is None and self._tries_late(trouble, conversation):
                 return True
             if conversation.early and trouble.status not in ENDS_THE_HOST:
-                return self._more_to_ask()  # the same, in the usual order: it may have failed for coming early
+                return self._more_to_ask()  # the same in the usual order: it may have failed because it was early
             if exchange is None or trouble.status in ENDS_THE_HOST:
                 raise trouble
             self._progress.failed(exchange, str(trouble))
@@ -141,7 +141,7 @@ class HostState:
     def _tries_late(self, trouble: ConnectionEnded, conversation: Conversation) -> bool:
         """Return whether to connect once more, and to identify ourselves only after the server.
 
-        Where that brought no lists either, the first failure is what counts: raises it.
+        Raises the first failure if that brought no lists either.
         """
         if self._silence is not None:
             raise self._silence
@@ -168,7 +168,7 @@ class HostState:
     # -- the record --------------------------------------------------------------------------------------------------
 
     def _known(self) -> Observation:
-        """Return the observation; only target and status, if a bug of ours is in the code for the rest."""
+        """Return the observation; only target and status if the code for the rest has a bug."""
         try:
             return self.observation()
         except Exception as error:
@@ -193,7 +193,7 @@ class HostState:
         )
 
     def _lacks_an_option(self) -> bool:
-        """Return whether only an optional question is left."""
+        """Return whether only optional questions remain."""
         if self.facts.kexinit is None:
             return False
         exchange = next_exchange(self.facts.kexinit, self._progress, self._wanted)

@@ -1,15 +1,14 @@
-"""The names that only the KEXINITs of later connections have: all known ones, and some of the others.
+"""The names that appear only in the KEXINITs of later connections: all known ones, and some of the others.
 
-The first KEXINIT is kept whole: a packet bounds it. A server that invents names in each of a dozen connections would
-fill a record with tens of megabytes, most of it findings. So these later names are kept:
+The first KEXINIT is kept whole: a packet limits it. A server that invents names in each of a dozen connections would
+fill a record with tens of megabytes, mostly findings. So these later names are kept:
 
-1. every name in the catalogue and every marker: a weak name that was offered once must not pass unseen;
-2. the first mechanism of each GSS-API exchange. Others are graded like it, so nothing is missed without them:
-   `MECHANISMS_KEPT` stay for readers, and a warning counts the rest. Servers that share an address may differ by
-   dozens: one without GSS-API, another with six methods for each of its mechanisms;
-3. `UNKNOWN_KEPT` unknown names in each list. The record counts the rest, and a warning says so. A profile may forbid
-   one of them, or allow or waive all that are kept: so a verdict with any left out scores 0, and reaches every
-   `--fail-on`.
+1. every name in the catalogue and every marker: a weak name that was offered once must not pass unseen; 2. the first
+mechanism of each GSS-API exchange. Others are graded like it, so the grade needs no more: `MECHANISMS_KEPT` stay for
+readers, and a warning counts the rest. Servers that share an address may differ by dozens: one without GSS-API, another
+with six methods for each of its mechanisms; 3. `UNKNOWN_KEPT` unknown names in each list. The record counts the rest,
+and a warning says so. A profile may forbid one of them, or allow or waive all kept ones. So a verdict with names left
+out scores 0 and reaches every `--fail-on`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MECHANISMS_KEPT = 32
 """Further mechanisms of GSS-API exchanges that are kept."""
 
 _CLASSES = {field: type_ for type_, fields in FIELDS.items() for _, field in fields}
-"""Algorithm type of each name-list; those of languages have none."""
+"""The algorithm type of each name-list, except those of languages."""
 
 
 class MergedNameList:
@@ -42,12 +41,12 @@ class MergedNameList:
         self._unknown = 0
         self._mechanisms = 0
         self.left_out = 0
-        """How many unknown names are not kept; each counts once per connection."""
+        """The number of unknown names that are not kept; each counts once per connection."""
         self._mechanisms_left_out = 0
 
     @property
     def of_algorithms(self) -> bool:
-        """Whether its names are graded: languages are not."""
+        """Whether its names are graded. Languages are not."""
         return self._class is not None
 
     def add(self, names: Iterable[bytes], first: Set[bytes]) -> None:

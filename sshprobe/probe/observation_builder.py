@@ -1,4 +1,4 @@
-"""The facts about one host so far, and the `Observation` made of them."""
+"""Collects the facts about one host, and makes its `Observation`."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from sshprobe.wire.messages import KexInit
 from sshprobe.wire.public_keys import HostKey as WireHostKey
 
 LINES_KEPT = 20
-"""Lines before the identification that go into the record."""
+"""The most lines before the identification in a record."""
 
 SMALL_GROUP = 2048
-"""Bits below which a modulus is too small for every profile (RFC 8270)."""
+"""A modulus of fewer bits is too small for every profile (RFC 8270)."""
 
 _UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 
@@ -54,7 +54,7 @@ class ObservationBuilder(msgspec.Struct):
     kexinit: KexInit | None = None
     """The first."""
     later_names: dict[str, MergedNameList] = {}
-    """Name-list to the names that only later KEXINITs had."""
+    """Name-list to the names that only later KEXINITs have."""
     host_keys: list[HostKey] = []
     other_host_keys: dict[str, HostKey] = {}
     """Requested family to the key of another type that the server showed."""
@@ -63,7 +63,7 @@ class ObservationBuilder(msgspec.Struct):
     whole_extensions: dict[str, str] | None = None
     """Those of the first connection with an answer about the methods."""
     methods: dict[str, UserAuthentication] = {}
-    """User to their answer."""
+    """User to the answer."""
     banner: str | None = None
     several_servers: bool = False
     strict_kex: bool | None = None
@@ -88,7 +88,7 @@ class ObservationBuilder(msgspec.Struct):
             self.lines.append(escape_bytes(line, TEXT_KEPT))
 
     def add_identification(self, seen: wire_identification.Identification) -> None:
-        """Keep the first identification. Warn if a later one differs in more than random comments.
+        """Keep the first identification. Warn if a later one differs by more than random comments.
 
         A server without SSH-2 ends the host in any case.
         """
@@ -102,8 +102,8 @@ class ObservationBuilder(msgspec.Struct):
     def add_kexinit(self, kexinit: KexInit) -> bool:
         """Keep the first lists. Return whether these are the same.
 
-        Warn if they differ, as behind a load balancer of unlike servers. Names that only later lists have are kept
-        within bounds (`MergedNameList`).
+        Warn if they differ, as behind a load balancer with different servers. Names of later lists are kept within
+        limits (`MergedNameList`).
         """
         if self.kexinit is not None and self._lists_of(kexinit) == self._lists_of(self.kexinit):
             return True
@@ -122,7 +122,7 @@ class ObservationBuilder(msgspec.Struct):
         return False
 
     def add_host_key(self, event: HostKeyReceived) -> None:
-        """Keep a host key, once. Warn about another one of its type, as behind a load balancer."""
+        """Keep a host key, once. Warn about a different one of the same type, as behind a load balancer."""
         key = event.host_key
         blob = _base64(key.blob)
         if event.hash_deviation is not None:
@@ -195,7 +195,7 @@ class ObservationBuilder(msgspec.Struct):
         )
 
     def add_extensions(self, pairs: tuple[tuple[bytes, bytes], ...], *, whole: bool = False) -> None:
-        """Keep the EXT_INFO of a connection. Warn if an earlier one differs, where both are `whole`.
+        """Keep the EXT_INFO of a connection. Warn if it differs from an earlier one and both are `whole`.
 
         It comes before we name a user (RFC 8308 section 2.4; a later one follows a login).
         """
@@ -208,13 +208,13 @@ class ObservationBuilder(msgspec.Struct):
         self.extensions = {**(self.extensions or {}), **found}
 
     def warn(self, message: str) -> None:
-        """Keep an oddity, once."""
+        """Keep a warning, once."""
         if message not in self.oddities:
             self.oddities.append(message)
 
     @property
     def warnings(self) -> list[str]:
-        """The oddities, and what was left out of the lists."""
+        """The warnings, and notes on names that were left out."""
         return [*self.oddities, *(words for later in self.later_names.values() for words in later.warnings())]
 
     def observation(self, bare: Observation, progress: ProbeProgress, wanted: Wanted) -> Observation:
@@ -228,7 +228,7 @@ class ObservationBuilder(msgspec.Struct):
             for user in progress.further:
                 by_user[user] = self.methods.get(user, _UNSEEN)
         host_keys = [*self.host_keys]
-        # Behind them those of another type than requested, where no right one came.
+        # Then those of another type than requested, if no right one arrived.
         host_keys += [key for family, key in self.other_host_keys.items() if family not in progress.answered]
         return msgspec.structs.replace(
             bare,
@@ -255,7 +255,7 @@ class ObservationBuilder(msgspec.Struct):
     def lists(self) -> Mapping[str, list[str] | None]:
         """Return the ten name-lists by their record names, each None if no KEXINIT was read.
 
-        In the order of the first KEXINIT, and behind its names those that only later ones had.
+        The names of the first KEXINIT in its order, then those of later ones.
         """
         if self.kexinit is None:
             return dict.fromkeys(messages.NAME_LISTS)
@@ -265,7 +265,7 @@ class ObservationBuilder(msgspec.Struct):
         return lists
 
     def names_left_out(self) -> int:
-        """Return how many names of algorithms later connections had that `lists` has not."""
+        """Return the number of algorithm names of later connections that are not in `lists`."""
         return sum(later.left_out for later in self.later_names.values() if later.of_algorithms)
 
     def hassh_server(self) -> str | None:

@@ -1,29 +1,27 @@
 """The plan: which questions go into the next connection. A pure function of the progress so far.
 
-One connection yields one host key and at most one group; no server allows a second exchange before login. But the
-server's lists arrive before we must choose, and one exchange can answer several questions: a host key, the smallest
-group-exchange modulus and, once it is encrypted, the authentication methods. So the least number of connections is the
+One connection yields one host key and at most one group, because no server allows a second exchange before login. But
+the server's lists arrive before we must choose, and one exchange can answer several questions: a host key, the smallest
+group-exchange modulus and, after encryption, the authentication methods. So the minimal number of connections is the
 number of host keys.
 
 Rules:
 
-1. RSA is one key under several names: it is requested once, by rsa-sha2-512 first, SHA-1 last.
-2. The authentication methods ride on the first exchange that leads to encryption.
-3. A group exchange carries a host key too: the second one, if there are two. Some servers offer the exchange and hang
-   up on any request (paramiko, ssh2 for Node), and then the first connection was not wasted.
-4. A failed question is repeated once, another way. After two failures the record says that it failed. Where every
-   exchange failed, the methods fail too. A refused group is requested once more, larger and with another host key.
-   Where only a group exchange carries a host key, the sizes of `CARRYING` are tried, each once per host.
-5. A request that leaves the server room (`WIDE`) finds the smallest group of OpenSSH. Other servers may raise the
-   requested size up to the largest allowed (ProFTPD): these also get a `NARROW` request, with another host key or on
-   one more connection. If they have a second method, it gets one too. OpenSSH never gets one: since 7.2 it hangs up
-   when the largest allowed size is below 2048 bits (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group
-   when its moduli file has no match.
-6. The methods of users after the first ride on connections for other questions, but not on a group exchange, unless
-   the server has nothing else. A server that closes the connection at the name of a user has answered: the record says
-   that no list came, and is complete. The same holds for a request for a group.
+1. RSA is one key under several names: it is requested once, by rsa-sha2-512 first, SHA-1 last. 2. The authentication
+methods are requested with the first exchange that leads to encryption. 3. A group exchange also yields a host key: the
+second one, if there are two. Some servers offer the exchange but close the connection at any request (paramiko, ssh2
+for Node), and then the first connection was not wasted. 4. A failed question is repeated once in another way. After two
+failures the record says that it failed. If every exchange failed, the methods fail too. A refused group is requested
+once more, larger and with another host key. If only a group exchange can yield a host key, the sizes of `CARRYING` are
+tried, each once per host. 5. A request with a wide range (`WIDE`) finds the smallest group of OpenSSH. Other servers
+may raise the requested size up to the largest allowed (ProFTPD): these also get a `NARROW` request, with another host
+key or on one more connection, and one for a second method. OpenSSH never gets one: since 7.2 it closes the connection
+when the largest allowed size is below 2048 bits (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group when
+its moduli file has no match. 6. The methods of users after the first are requested on connections for other questions,
+but not with a group exchange, unless the server has nothing else. A server that closes the connection at the name of a
+user has answered: the record says that there was no list, and is complete. The same is true for a request for a group.
 7. The exchange that leads to encryption is mlkem768x25519-sha256 where it is offered: OpenSSH 10.6 logs a warning for
-   one that is not post-quantum.
+one that is not post-quantum.
 """
 
 from __future__ import annotations
@@ -54,24 +52,24 @@ from sshprobe.wire.suites import Suite, choose_suite
 ENCRYPTS_BEST = "mlkem768x25519-sha256"
 
 NARROW_METHODS = 2
-"""Group-exchange methods that get a `NARROW` request each on connections of their own. Where a server has more, the
-further ones are sent along with host keys only."""
+"""The most group-exchange methods that get a `NARROW` request on their own connections. If a server has more, the
+others are only requested together with host keys."""
 
 FAMILIES_NAMED = 8
-"""Host keys that a record names as not shown: a server may offer two thousand. None in use has more than six."""
+"""The most missing host keys that a record names: a server may offer two thousand. Real servers have at most six."""
 
 _RSA_ORDER = ("rsa-sha2-512", "rsa-sha2-256", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com")
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """The questions that lists allow. Shared by all hosts with the same lists, so it must not be changed."""
+    """The possible questions for lists. Shared by all hosts with the same lists, so it must not be changed."""
 
     families: dict[str, list[str]]
     """Host key family to its algorithm names, best first."""
     groups: list[Method]
     """Group exchanges."""
     carriers: list[Method]
-    """All methods, in the order in which they are tried for a host key."""
+    """All methods, in the order of attempts for a host key."""
     encrypting: list[Method]
     """The same for an exchange that leads to encryption."""
     encrypts: bool
@@ -79,11 +77,11 @@ class Offer(msgspec.Struct, frozen=True):
 
 
 def offer(server: KexInit) -> Offer:
-    """Return what `server` offers."""
+    """Return the possible questions for the lists of `server`."""
     return _offer(server.kex_algorithms, server.server_host_key_algorithms)
 
 
-@lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `wire.messages`
+@lru_cache(maxsize=64)  # fleets repeat few lists, as in `wire.messages`
 def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[bytes, ...]) -> Offer:
     families: dict[str, list[str]] = {}
     for raw in server_host_key_algorithms:
@@ -103,7 +101,7 @@ def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[
 
 
 def pending_families(offered: Offer, progress: ProbeProgress) -> list[str]:
-    """Return the host keys that are offered, not seen yet, and not given up."""
+    """Return the host keys that are offered, not seen yet, and not failed."""
     return [
         family
         for family in offered.families
@@ -129,14 +127,14 @@ def unanswered(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> str 
 
 
 def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> ExchangePlan | None:
-    """Return the exchange for the connection whose KEXINIT is `server`; None if no question is left."""
+    """Return the exchange for the connection whose KEXINIT is `server`; None if no question remains."""
     if not (wanted.host_keys or wanted.group_exchange or wanted.authentication):
         return None
     offered = offer(server)
     pending = pending_families(offered, progress) if wanted.host_keys else []
     user = _user(progress, wanted, offered, pending)
     if user is not None and wanted.host_keys and not pending and not progress.answered:
-        user = None  # no exchange ever got as far as a host key: rule 4
+        user = None  # no exchange ever yielded a host key: rule 4
     suite = None if user is None else _suite(server, progress)
     found = _group(offered.groups, progress, wanted)
     if not offered.families or not offered.carriers:
@@ -149,7 +147,7 @@ def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> E
         found = None  # rule 6
     sure = pending if found is None else [family for family in pending if not is_foreign(family)]
     if found is not None and pending and (pending[0] in progress.unproven or (not sure and progress.answered)):
-        found = None  # rule 4: another method than before; and a group shall not share the failure of a key
+        found = None  # rule 4: another method than before; a group must not share the failure of a key
     if found is not None and suite is not None:
         if progress.authentication != "open":
             suite = None  # rule 6
@@ -159,7 +157,7 @@ def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> E
         return None
     family = pending[0] if pending else _carrier(offered.families, progress)
     if found is not None and found[1] == LARGE and len(sure) > 1:
-        family = sure[1]  # rule 4: the refusal may have been for the sake of the key that came with it
+        family = sure[1]  # rule 4: the reason of the refusal may be the key that was requested with it
     methods = [found[0]] if found is not None else offered.carriers if suite is None else offered.encrypting
     if found is None and not pending:
         methods = [method for method in methods if method.verifiable]  # the user's methods are the only question
@@ -180,12 +178,12 @@ def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> E
 
 
 def _carrying(progress: ProbeProgress) -> GroupExchangeRequest:
-    """Return the request for a group that only carries a host key: one that was not refused yet."""
+    """Return the request for a group that serves only to get a host key: one that was not refused yet."""
     return next((request for request in CARRYING if request not in progress.refused), CARRYING[-1])
 
 
 def is_optional(exchange: ExchangePlan, progress: ProbeProgress) -> bool:
-    """Return whether a `NARROW` request is the only purpose: a record is complete without its answer."""
+    """Return whether a `NARROW` request is the only question: a record is complete without its answer."""
     return exchange.request == NARROW and exchange.family in progress.answered
 
 
@@ -196,7 +194,7 @@ def _suite(server: KexInit, progress: ProbeProgress) -> Suite | None:
 
 
 def _user(progress: ProbeProgress, wanted: Wanted, offered: Offer, pending: list[str]) -> str | None:
-    """Return the user for the next request of methods; users after the first only along with a host key."""
+    """Return the user for the next request of methods; users after the first only together with a host key."""
     if not wanted.authentication or not offered.encrypts:
         return None
     if progress.authentication != "answered":
@@ -208,7 +206,7 @@ def _user(progress: ProbeProgress, wanted: Wanted, offered: Offer, pending: list
 
 
 def _group(groups: list[Method], progress: ProbeProgress, wanted: Wanted) -> tuple[Method, GroupExchangeRequest] | None:
-    """Return the next request for a group, whether or not it deserves a connection of its own."""
+    """Return the next request for a group, whether or not it justifies its own connection."""
     if not wanted.group_exchange:
         return None
     refused = [method for method in groups if progress.groups.get(method.name) == "refused"]
@@ -217,7 +215,7 @@ def _group(groups: list[Method], progress: ProbeProgress, wanted: Wanted) -> tup
     for method in groups:
         if not progress.groups:
             return method, WIDE
-        # By other software than OpenSSH, the answer to `NARROW` alone proves the smallest size of a method.
+        # For software other than OpenSSH, only the answer to `NARROW` proves the smallest size of a method.
         if method.name not in progress.narrow_groups and progress.asks_narrowly:
             return method, NARROW
         if method.name not in progress.groups:
@@ -226,7 +224,7 @@ def _group(groups: list[Method], progress: ProbeProgress, wanted: Wanted) -> tup
 
 
 def _worth_a_connection(request: GroupExchangeRequest, progress: ProbeProgress, groups: list[Method]) -> bool:
-    """Return whether the answer to a request that only carries a known host key may complete a proof."""
+    """Return whether the answer to a request with a known host key may complete a proof."""
     return not progress.outcomes(request) or (request == NARROW and len(groups) <= NARROW_METHODS)
 
 
@@ -236,7 +234,7 @@ def _carrier(offered: Mapping[str, list[str]], progress: ProbeProgress) -> str:
 
 
 def _pair(methods: list[Method], names: list[str], progress: ProbeProgress) -> tuple[Method, str]:
-    """Return the pair of method and name that differs most from those that failed; the first pair if none has."""
+    """Return the pair of method and name that differs most from the failed ones; the first pair without failures."""
     failed = [(METHODS[kex], name) for kex, name in progress.tried if name in names]
     if not failed:
         return methods[0], names[0]
@@ -254,7 +252,7 @@ def _pair(methods: list[Method], names: list[str], progress: ProbeProgress) -> t
 def negotiated_exchange(
     agreed: NegotiatedAlgorithms | None, progress: ProbeProgress, wanted: Wanted
 ) -> ExchangePlan | None:
-    """Return the exchange after both sides proposed everything they speak; None if it answers no question."""
+    """Return the exchange after both sides proposed all their algorithms; None if it answers no question."""
     if agreed is None:
         return None
     method, family = METHODS[agreed.kex], host_key_family(agreed.host_key_algorithm)
@@ -275,14 +273,14 @@ def negotiated_exchange(
 
 
 def authentication_needs_fallback(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> bool:
-    """True if the methods are still wanted and we cannot speak the server's ciphers or exchanges ourselves."""
+    """True if the methods are still wanted, but we do not speak the server's ciphers or exchanges."""
     if not wanted.authentication or progress.authentication != "open":
         return False
     return choose_suite(server) is None or not offer(server).encrypts
 
 
 def printable_name(raw: bytes) -> str | None:
-    """Return a name as text, or None if it is not one that can be sent back: US-ASCII without a comma."""
+    """Return a name as text, or None if it cannot be sent: only US-ASCII without a comma can."""
     try:
         name = raw.decode("ascii")
     except UnicodeDecodeError:

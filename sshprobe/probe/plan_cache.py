@@ -1,8 +1,8 @@
-"""Plans that were made before. Only for speed: `sshprobe.probe.plan` decides, and this remembers.
+"""A cache of plans, only for speed: `sshprobe.probe.plan` makes them.
 
-Most hosts of a fleet offer the same lists and give the same answers, so the same few plans are made again and again.
-The key of a plan is everything that it depends on while nothing has failed: the lists, the wanted facts and the
-answers. After the first failure nothing is remembered.
+Most hosts of a fleet offer the same lists and give the same answers, so few plans repeat. The key of a plan is
+everything that it depends on before a failure: the lists, the wanted facts and the answers. After the first failure,
+nothing is cached.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from sshprobe.probe.probe_progress import Answer, ExchangePlan, ProbeProgress, W
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 
 PLANS_KEPT = 64
-"""Plans of one kind of lists. A host needs one for each of its connections."""
+"""The most plans per set of lists. A host needs one for each of its connections."""
 
 _lists = attrgetter(*NAME_LISTS)
 
 
 def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> ExchangePlan | None:
-    """Return what `plan.next_exchange` returns."""
+    """Return the result of `plan.next_exchange`, cached."""
     if progress.troubled:
         return plan.next_exchange(server, progress, wanted)
     known = _plans(_lists(server), wanted)
@@ -44,6 +44,6 @@ def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> E
 Done = tuple[frozenset[str], tuple[str, ...], tuple[str, ...], int | None, bool, Answer, tuple[str, ...]]
 
 
-@lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `wire.messages`
+@lru_cache(maxsize=64)  # fleets repeat few lists, as in `wire.messages`
 def _plans(lists: tuple[tuple[bytes, ...], ...], wanted: Wanted) -> dict[Done, ExchangePlan | None]:
     return {}

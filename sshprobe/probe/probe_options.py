@@ -10,7 +10,7 @@ from sshprobe.model.observation import Depth
 from sshprobe.probe.probe_progress import Wanted
 
 DEFAULT_AUTH_USERS = ("root", "nobody")
-"""Both exist on every Unix. OpenSSH charges more for the name of an unknown or barred user (`connections`)."""
+"""Both exist on every Unix. OpenSSH imposes a higher penalty for an unknown or barred user (`connections`)."""
 
 
 class ProbeOptions(msgspec.Struct, frozen=True):
@@ -28,18 +28,18 @@ class ProbeOptions(msgspec.Struct, frozen=True):
     host_timeout: float = 60.0
     """For all questions to the host together."""
     max_connections: int = 12
-    """Below the 16 that a stock OpenSSH >= 9.8 takes from one source in a burst (PerSourcePenalties)."""
+    """A stock OpenSSH >= 9.8 accepts 16 from one source in a burst (PerSourcePenalties)."""
     burst: int = 5
-    """Connections without a pause between them. Later ones are `pace` apart, so that those penalties never add up."""
+    """The number of connections without a pause. Later ones are `pace` apart, so that penalties never add up."""
     pace: float = 1.0
     linger: float = 1.0
-    """The server's time to close its side after our goodbye."""
+    """The server's time to close its side after our DISCONNECT."""
     goodbye: bytes = b"sshprobe: done"
-    """The text in the server's log beside "Received disconnect"."""
+    """The text in the server's log after "Received disconnect"."""
 
     @property
     def wanted(self) -> Wanted:
-        """The facts that the plan has to cover."""
+        """The facts that the plan must cover."""
         return _wanted(self.depth, self.auth_methods, self.auth_users)
 
 

@@ -11,30 +11,31 @@ from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.suites import Suite
 
 ATTEMPTS = 2
-"""Exchanges that are tried for one host key."""
+"""The most exchanges for one host key."""
 
 WIDE = GroupExchangeRequest(1024, 1024, 8192)
-"""Finds the smallest group that an OpenSSH will ever use, and the group of 1024 bits of a server that obeys `n`."""
+"""Finds the smallest group that an OpenSSH ever uses, and the group of 1024 bits of a server that obeys `n`."""
 
 NARROW = GroupExchangeRequest(1024, 1024, 1024)
 """Finds a group of 1024 bits on any server that has one."""
 
 LARGE = GroupExchangeRequest(2048, 2048, 8192)
-"""Sent after a refusal: some servers hang up on a request for less (Cisco's `ip ssh dh min size 2048`, Go's)."""
+"""Sent after a refusal: some servers close the connection at a smaller request (Cisco's `ip ssh dh min size 2048`,
+Go's)."""
 
 CARRYING = (WIDE, LARGE, GroupExchangeRequest(3072, 4096, 8192), GroupExchangeRequest(1024, 2048, 4096))
-"""Sent one after the other, each after a refusal, where only a group exchange carries a host key. Some servers want
-more (`ip ssh dh min size 4096`), or refuse because of the maximum."""
+"""Sent one by one, each after a refusal, if only a group exchange can yield a host key. Some servers require more (`ip
+ssh dh min size 4096`), or refuse because of the maximum."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """The wanted facts besides the lists."""
+    """The wanted facts in addition to the lists."""
 
     host_keys: bool
     group_exchange: bool
     authentication: bool
     users: tuple[str, ...] = ("root",)
-    """Users to request methods for: the first always, the others where a connection is left for it."""
+    """Users to request methods for: the first always, the others if a connection is available."""
 
 
 class ExchangePlan(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ class ExchangePlan(msgspec.Struct, frozen=True):
     request: GroupExchangeRequest | None
     """The request for a group; None if `kex` is not a group-exchange method."""
     group_exchange: bool
-    """Whether the group is the question, and the host key comes with it."""
+    """Whether the group is the question and the host key is incidental."""
     suite: Suite | None
     """Cipher and MAC for a request of the authentication methods; None: stop after the host key."""
     user: str | None
@@ -57,7 +58,7 @@ Answer = Literal["open", "answered", "failed"]
 
 
 class ProbeProgress(msgspec.Struct):
-    """See the module."""
+    """The progress of one host: see the module."""
 
     answered: set[str] = set()
     """Host key families that were shown."""
@@ -71,15 +72,15 @@ class ProbeProgress(msgspec.Struct):
     narrow_groups: dict[str, Literal["answered", "refused"]] = {}
     """The same for the `NARROW` request."""
     large_groups: dict[str, Literal["answered", "refused"]] = {}
-    """The same for the `LARGE` request, which comes after a refusal, and the others of `CARRYING`."""
+    """The same for the `LARGE` request, sent after a refusal, and the others of `CARRYING`."""
     refused: set[GroupExchangeRequest] = set()
-    """Requests without a group in return, by any method."""
+    """Requests that returned no group, by any method."""
     unproven: set[str] = set()
-    """Host key families that were shown with a wrong signature, and not yet in a second exchange."""
+    """Host key families with a wrong signature and no second exchange yet."""
     least_bits: int | None = None
     """Bits of the smallest sound group so far."""
     maybe_openssh: bool = True
-    """Whether the server of some connection may be an OpenSSH: then no `NARROW` request is sent."""
+    """Whether the server of any connection may be an OpenSSH: then no `NARROW` request is sent."""
     authentication: Answer = "open"
     """The outcome for the first user."""
     authentication_attempts: int = 0
@@ -95,24 +96,24 @@ class ProbeProgress(msgspec.Struct):
         return self.groups if request == WIDE else self.narrow_groups if request == NARROW else self.large_groups
 
     def add_group(self, exchange: ExchangePlan, bits: int | None, *, faulty: bool = False) -> None:
-        """Note the outcome of a request for a group: the bits of a sound one, or None. `faulty`: it was not sound."""
+        """Record the outcome of a request for a group: the bits of a sound one, or None. `faulty`: it was not sound."""
         outcomes = self.outcomes(exchange.request)
         self.troubled |= bits is None
         if faulty:
-            self.large_groups[exchange.kex] = "refused"  # it is an answer: no larger one is requested
+            self.large_groups[exchange.kex] = "refused"  # that is an answer, so no larger group is requested
         outcomes[exchange.kex] = "refused" if bits is None else "answered"
         if bits is not None:
             self.least_bits = min(bits, self.least_bits or bits)
 
     @property
     def asks_narrowly(self) -> bool:
-        """Whether a `NARROW` request may be sent, and could find a smaller group."""
+        """Whether a `NARROW` request is allowed and could find a smaller group."""
         if self.maybe_openssh or "refused" in self.narrow_groups.values():
             return False
         return self.least_bits is None or self.least_bits > NARROW.n
 
     def failed(self, exchange: ExchangePlan, reason: str) -> None:
-        """Note that `exchange` ended before the host key, or before the requested group."""
+        """Record that `exchange` ended before the host key, or before the requested group."""
         self.troubled = True
         newly_refused = False
         if exchange.request is not None and not self.is_doubtful(exchange):
@@ -130,20 +131,20 @@ class ProbeProgress(msgspec.Struct):
             return
         self.failures[exchange.family] = reason
         if newly_refused and exchange.request in CARRYING[:-1]:
-            return  # the size's failure, not the key's: there is another
+            return  # the size's failure, not the key's: there is another size
         all_refused = exchange.request in self.refused and exchange.request == CARRYING[-1]
         self.attempts[exchange.family] = ATTEMPTS if all_refused else self.attempts.get(exchange.family, 0) + 1
         self.tried.add((exchange.kex, exchange.host_key_algorithm))
 
     def is_doubtful(self, exchange: ExchangePlan) -> bool:
-        """Return whether a failure of `exchange` may be due to its host key, such as one that needs a certificate."""
+        """Return whether `exchange` may have failed because of its host key, such as one that needs a certificate."""
         family = exchange.family
         return is_foreign(family) and family not in self.answered and self.attempts.get(family, 0) < ATTEMPTS
 
     def shown(self, exchange: ExchangePlan, verified: bool | None) -> bool:
-        """Note that the host key came. Return False if its signature is wrong, which another exchange has to confirm.
+        """Record the host key. Return False if its signature is wrong, which another exchange must confirm.
 
-        Some servers sign something else than the RFC has in one method, although their key is sound.
+        Some servers deviate from the RFC in what they sign with one method, although their key is sound.
         """
         family = exchange.family
         if verified is False and family not in self.answered and self.attempts.get(family, 0) + 1 < ATTEMPTS:
@@ -159,14 +160,14 @@ class ProbeProgress(msgspec.Struct):
         return True
 
     def authentication_answered(self, user: str, wanted: Wanted) -> None:
-        """Note that the methods of `user` came."""
+        """Record that the methods of `user` arrived."""
         if user == wanted.users[0]:
             self.authentication = "answered"
         else:
             self.further[user] = "answered"
 
     def authentication_failed(self, user: str | None = None) -> None:
-        """Note that the encrypted part gave no answer for `user`; None: the first. It gets one more try."""
+        """Record that the encrypted part gave no answer for `user` (None: the first), who gets one more try."""
         self.troubled = True
         self.authentication_attempts += 1
         if user is not None and self.authentication == "answered":
@@ -177,7 +178,7 @@ class ProbeProgress(msgspec.Struct):
 
 
 def is_foreign(family: str) -> bool:
-    """Whether host keys of this kind are not read here: X.509 (RFC 6187), national and vendors' ones.
+    """Whether we do not read host keys of this type: X.509 (RFC 6187), national and vendors' types.
 
     Some servers list x509v3-ssh-rsa although they have no certificate, and close when a client picks it (Cisco IOS XE).
     """

@@ -1,4 +1,4 @@
-"""The status of a host: every way to end is mapped to one here."""
+"""The status of a host, for every way to end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.wire.identification import MALFORMED
 
 TARPIT_READS = 5
-"""Pieces that a server may send in place of an identification before it is likened to a tarpit such as endlessh."""
+"""A server that sends this many pieces instead of an identification looks like a tarpit such as endlessh."""
 
 TARPIT_LINES = 100
-"""The same for whole lines, of a server that sends more than are read."""
+"""The same for full lines, of a server that sends more lines than the limit."""
 
 
 def unprobed(
@@ -53,13 +53,13 @@ class ProbeStatus:
         self.status: Status = "ok"
         self.error: str | None = None
         self.local = False
-        """Whether this machine ran out of something."""
+        """Whether this machine ran out of resources."""
         self._bug = False
 
     def failed(self, error: Exception) -> None:
         """Record `error` as the end of the try."""
         if isinstance(error, OSError) and error.errno in LOCAL:
-            error = network_error(error)  # a late import takes a descriptor, too
+            error = network_error(error)  # a late import needs a descriptor too
         self.local = isinstance(error, NetworkError) and error.failure == "local"
         self._bug = not isinstance(error, (ConnectionEnded, NetworkError))
         if isinstance(error, ConnectionEnded):
@@ -77,8 +77,8 @@ class ProbeStatus:
     ) -> tuple[Status, str | None]:
         """Return status and error of the record: "ok" only if every question was answered or definitely refused.
 
-        `missing` names the others. `whole` returns whether a record is complete without the questions that were left.
-        After a bug of ours nobody knows what else is missing, so that host is not graded.
+        `missing` names the others. `whole` returns whether a record is complete without the remaining questions. After
+        our own bug it is unknown what else is missing, so that host is not graded.
         """
         if self.status == "ok":
             return ("partial", missing) if missing else ("ok", None)
@@ -86,7 +86,7 @@ class ProbeStatus:
             return self.status, self.error
         if facts.kexinit is not None:
             return ("ok", None) if missing is None and whole() else ("partial", self.error)
-        # Without lists, these say more than that an identification was seen.
+        # Without lists, these statuses say more than that an identification was seen.
         if facts.identification is not None and self.status not in ("ssh1_only", "throttled", "protocol_error"):
             return "partial", self.error
         return self.status, self.error
@@ -95,7 +95,7 @@ class ProbeStatus:
 def classify_missing_identification(
     ended: ConnectionEnded, conversation: Conversation, facts: ObservationBuilder, *, after_others: bool
 ) -> ConnectionEnded:
-    """Sort out what a connection without an identification means. `after_others`: an earlier one brought it."""
+    """Classify a connection without an identification. `after_others`: an earlier one had it."""
     lines, unread = conversation.lines, conversation.transport.unread
     if ended.status == "throttled":
         return ended
@@ -106,12 +106,12 @@ def classify_missing_identification(
     if after_others and ended.status == "reset":
         return ConnectionEnded("throttled", f"{CLOSED}, after earlier connections")
     if str(ended) == MALFORMED or (unread and b"SSH-".startswith(unread[:4])):
-        return ended  # an identification that was begun, whatever came with it
+        return ended  # an incomplete identification, with or without other data
     busy = next((line for line in (*lines, unread) if says_busy(line)), None)
     if busy is not None:
         return throttled(busy.strip(), 80)
     if lines or unread:
-        # Whether it then closed, or waits for us to say more (SMTP, telnet), or never ends (a tarpit).
+        # The same if it closed, waits for us (SMTP, telnet), or never ends (a tarpit).
         said = next((line for line in lines if line.strip()), unread)
         return ConnectionEnded("not_ssh", f'no SSH identification; it sent "{escape_bytes(said, 80)}"')
     return ended

@@ -1,4 +1,4 @@
-"""Values of the wire as the fields of a record have them: escaped once, on their way into it."""
+"""Converts values of the wire into fields of a record. Text is escaped once, here."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.public_keys import Certificate as WireCertificate
 
 TEXT_KEPT = 4096
-"""Bytes of a banner or a line that go into the record."""
+"""The most bytes of a banner or a line in a record."""
 
 _VERSION = re.compile(r"[_-](\d\S*)")
 
 
-@lru_cache(maxsize=256)  # most servers of a fleet send one of a few
+@lru_cache(maxsize=256)  # servers of a fleet send few different ones
 def identification_record(seen: wire_identification.Identification) -> Identification:
-    """Return an identification as records have it."""
+    """Return an identification for a record."""
     software = escape_bytes(seen.software, TEXT_KEPT)
     version = _VERSION.search(software)
     return Identification(
@@ -34,12 +34,12 @@ def identification_record(seen: wire_identification.Identification) -> Identific
 
 
 def is_post_quantum(kex: str) -> bool:
-    """Return whether a key exchange name stands for a settled post-quantum method, hybrid or pure."""
+    """Return whether a key exchange is a standardised post-quantum method, hybrid or pure."""
     algorithm = lookup("kex", kex)
     return algorithm is not None and algorithm.post_quantum in ("hybrid", "pure")
 
 
-@lru_cache(maxsize=256)  # fleets offer the same lists again and again; a server that invents names sends 2,048 in each
+@lru_cache(maxsize=256)  # fleets repeat few lists; a server that invents names sends 2,048 in each
 def escape_names(raw: tuple[bytes, ...]) -> tuple[str, ...]:
     """Return the names of a list."""
     return tuple(map(escape_bytes, raw))
@@ -51,7 +51,7 @@ def escape_lists(raw: tuple[tuple[bytes, ...], ...]) -> tuple[tuple[str, ...], .
     return tuple(map(escape_names, raw))
 
 
-@lru_cache(maxsize=64)  # most servers of a fleet send one of a few; an entry has at most the names of a packet
+@lru_cache(maxsize=64)  # servers of a fleet send few different ones; a packet limits an entry
 def escape_pairs(raw: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
     """Return extensions and their values."""
     return {escape_bytes(name, TEXT_KEPT): escape_bytes(value, TEXT_KEPT) for name, value in raw}
@@ -66,12 +66,12 @@ def hassh(*lists: tuple[bytes, ...]) -> str:
 
 @lru_cache(maxsize=64)
 def any_post_quantum(kex_algorithms: tuple[bytes, ...]) -> bool:
-    """Return whether any of these names stands for a settled post-quantum method."""
+    """Return whether any of these names is a standardised post-quantum method."""
     return any(map(is_post_quantum, escape_names(kex_algorithms)))
 
 
 def hexadecimal(number: int) -> str | None:
-    """Return a number of a group as moduli(5) writes it, or None for one so large that no group has it."""
+    """Return a number of a group in the form of moduli(5), or None if it is too large for any group."""
     return f"{number:X}" if number.bit_length() <= GROUP_EXCHANGE_MODULUS_BITS else None
 
 

@@ -1,8 +1,8 @@
-"""The steps of probing one host, for readers who wonder why a record is as it is.
+"""The steps of probing one host, to explain its record.
 
 A probe is a generator of steps (`sshprobe.probe.effects`), so `traced` wraps it and logs each step with its answer; a
 `TracedTransport` logs each packet by name, with the states of the connection. Both exist only while the logger
-`sshprobe.trace` is enabled for DEBUG: switched off, a host costs one look at it.
+`sshprobe.trace` is enabled for DEBUG. Otherwise a host costs one check of it.
 
 Every log record has `host`, `port` and `elapsed` (seconds since the probe began) as attributes, and text from the
 server is escaped.
@@ -40,7 +40,7 @@ class HostTrace:
         self._began = 0.0
 
     def begin(self, clock: Callable[[], float]) -> None:
-        """Count the time from now on, by the clock of the driver."""
+        """Measure the time from now on, by the clock of the driver."""
         if self._clock is None:
             self._clock, self._began = clock, clock()
 
