@@ -52,13 +52,13 @@ class Plan:
         self.ungraded: list[tuple[str, HostStats]] = []
         """Hosts without a verdict: "host:port" with the further name, and stats."""
 
-    def add(self, record: HostRecord, remedy: Remedy | None) -> None:
-        """Take one host. `remedy` is None if it was not graded."""
+    def add(self, record: HostRecord, remedy: Remedy | None) -> Group | None:
+        """Take one host and return its group. `remedy` is None if it was not graded; then it has no group."""
         verdict: Verdict | None = record.verdicts[0] if record.verdicts else None
         if verdict is None or remedy is None:
             place = with_alias(endpoint(record.host, record.port), alias_of(record))
             self.ungraded.append((place, record_stats(record)))
-            return
+            return None
         about = software(record.identification)
         before = (verdict.profile, letter(verdict), verdict.score, verdict.compliant)
         promise = (letter(remedy), remedy.score, remedy.compliant, tuple(remedy.left), tuple(verdict.not_observed))
@@ -71,6 +71,7 @@ class Plan:
         alias = alias_of(record)
         if alias is not None:
             group.aliases[record.host, record.port] = alias
+        return group
 
     def groups(self) -> list[Group]:
         """Return the groups: those with changes first, the largest first. Hosts are sorted."""

@@ -36,6 +36,15 @@ def sshd_config(plan: Plan) -> str:
     return _pasted(plan, lambda group: _localoptions(group) if _is_dropbear(group) else _block(group), comment)
 
 
+def group_steps(group: Group) -> str:
+    """Return what to paste on the hosts of one group, without their names and grades."""
+    if _is_dropbear(group):
+        lines = [*_c_comment(cautions(group)), *_definitions(group)]
+    else:
+        lines = [*comment(cautions(group)), *_steps(group)]
+    return "\n".join(lines).strip("\n") + "\n"
+
+
 def drop_in(plan: Plan) -> str:
     """Return a file for sshd_config.d for every group of OpenSSH servers."""
 
@@ -69,6 +78,10 @@ def _is_dropbear(group: Group) -> bool:
 
 def _block(group: Group) -> Iterator[str]:
     yield from comment([*heading(group), *cautions(group)])
+    yield from _steps(group)
+
+
+def _steps(group: Group) -> Iterator[str]:
     changes = group.changes
     yield from _commands(changes)
     platform = group.platform
@@ -179,6 +192,10 @@ def _c_comment(lines: Iterable[str]) -> list[str]:
 
 def _localoptions(group: Group) -> Iterator[str]:
     yield from _c_comment([*heading(group), *cautions(group)])
+    yield from _definitions(group)
+
+
+def _definitions(group: Group) -> Iterator[str]:
     defined = [change for change in group.changes if change.kind == "localoptions.h"]
     if defined:
         yield from _c_comment(["localoptions.h, where Dropbear is built; then `make clean` and build it again:"])

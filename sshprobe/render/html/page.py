@@ -1,0 +1,132 @@
+"""Writes the page: a summary for readers without JavaScript, and the data of all hosts for the script.
+
+Text of servers can hold anything. The template escapes it; the script only sets text nodes, and its Content-Security-
+Policy allows the one script and the one style of the page by their hashes. The data is JSON in gzip in base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import heapq
+from importlib.resources import files
+from typing import IO, Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.verdict import GRADES
+from sshprobe.render.fix.pasted import group_steps
+from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences, waiver_sentences
+from sshprobe.views.fixes import Group
+from sshprobe.views.fleet_tables import HostKind, TablesView
+from sshprobe.views.host_stats import letter
+
+SCRIPTS = ("words", "elements", "model", "filters", "tables", "charts", "hosts", "lists", "fixes", "host", "overview", "main")
+"""Files of the script in the order in which they become one."""
+
+_STATIC_HOSTS = 25
+"""The worst hosts that the page shows without JavaScript."""
+
+
+def write_page(view: TablesView, stream: IO[bytes]) -> None:
+    """Write the page of all hosts."""
+    script, style = page_script(), page_style()
+    tables = msgspec.to_builtins(view.tables)
+    data = _printable({"tables": tables, "fixes": [_fix(group) for group in view.fixes], "sentences": _sentences(view)})
+    environment = Environment(
+        loader=PackageLoader("sshprobe.render", "html"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    text = environment.get_template("report.html.j2").render(
+        script=script,
+        style=style,
+        script_hash=_hash(script),
+        style_hash=_hash(style),
+        data=_packed(data),
+        letters=GRADES,
+        summary=data["tables"]["summary"],
+        servers=view.tables.servers,
+        profile=next(iter(data["tables"]["profiles"]), ""),
+        worst=_printable(_worst_hosts(view)),
+        sweep=data["tables"]["sweep"],
+        sentences=data["sentences"],
+    )
+    stream.write(text.encode("utf-8"))
+
+
+def page_script() -> str:
+    """Return the script: the files of `SCRIPTS` in one scope."""
+    parts = (files(__package__).joinpath("script", f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+
+
+def page_style() -> str:
+    """Return the style."""
+    return files(__package__).joinpath("report.css").read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """Return a source expression of a Content-Security-Policy for inline text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _packed(data: object) -> str:
+    return base64.b64encode(gzip.compress(msgspec.json.encode(data), 9, mtime=0)).decode()
+
+
+def _printable(value: Any) -> Any:
+    """Return a value of JSON with unsafe characters of all texts escaped: a records file can hold anything."""
+    if isinstance(value, str):
+        return escape_unprintable(value)
+    if isinstance(value, list | tuple):
+        return [_printable(each) for each in value]
+    if isinstance(value, dict):
+        return {_printable(key): _printable(each) for key, each in value.items()}
+    return value
+
+
+def _fix(group: Group) -> dict[str, object]:
+    profile, before, score, compliant = group.verdict
+    remedy = group.remedy
+    return {
+        "software": group.about,
+        "profile": profile,
+        "before": {"letter": before, "score": score, "compliant": compliant},
+        "after": {"letter": letter(remedy), "score": remedy.score, "compliant": remedy.compliant},
+        "changes": list(dict.fromkeys(change.comment for change in group.changes if change.comment)),
+        "has_changes": bool(group.changes),
+        "left": remedy.left_briefly,
+        "lines": group_steps(group).splitlines(),
+    }
+
+
+def _sentences(view: TablesView) -> list[str]:
+    summary = view.tables.summary
+    return [*key_sentences(summary), *waiver_sentences(summary), *unchecked_sentences(summary)]
+
+
+def _worst_hosts(view: TablesView) -> list[dict[str, object]]:
+    tables = view.tables
+    kinds, hosts = tables.kinds, tables.hosts
+    orders = [(kind.verdicts[0].score, [-n for n in kind.verdicts[0].severities]) if kind.verdicts else None for kind in kinds]
+    graded = [(order, at) for at, kind in enumerate(hosts.kind) if (order := orders[kind]) is not None]
+    return [
+        {"place": hosts.place[at], "name": hosts.name[at], **_of_kind(kinds[hosts.kind[at]], view)}
+        for _, at in heapq.nsmallest(_STATIC_HOSTS, graded)
+    ]
+
+
+def _of_kind(kind: HostKind, view: TablesView) -> dict[str, object]:
+    verdict = kind.verdicts[0]
+    found = [each for each in map(view.tables.findings.__getitem__, verdict.findings) if each.counts]
+    worst = found[0] if found else None
+    about = "" if worst is None else f"{worst.algorithm}: {worst.message}" if worst.algorithm else worst.message
+    return {
+        "software": kind.software,
+        "letter": verdict.letter,
+        "score": verdict.score,
+        "severity": "" if worst is None else worst.severity,
+        "worst": about,
+    }
