@@ -17,6 +17,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import GRADES
 from sshprobe.render.fix.pasted import group_steps
 from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences, waiver_sentences
@@ -24,7 +25,20 @@ from sshprobe.views.fixes import Group
 from sshprobe.views.fleet_tables import HostKind, TablesView
 from sshprobe.views.host_stats import letter
 
-SCRIPTS = ("words", "elements", "model", "filters", "tables", "charts", "hosts", "lists", "fixes", "host", "overview", "main")
+SCRIPTS = (
+    "words",
+    "elements",
+    "model",
+    "filters",
+    "tables",
+    "charts",
+    "hosts",
+    "lists",
+    "fixes",
+    "host",
+    "overview",
+    "main",
+)
 """Files of the script in the order in which they become one."""
 
 _STATIC_HOSTS = 25
@@ -95,11 +109,16 @@ def _fix(group: Group) -> dict[str, object]:
         "profile": profile,
         "before": {"letter": before, "score": score, "compliant": compliant},
         "after": {"letter": letter(remedy), "score": remedy.score, "compliant": remedy.compliant},
-        "changes": list(dict.fromkeys(change.comment for change in group.changes if change.comment)),
+        "changes": list(dict.fromkeys(_about(change) for change in group.changes)),
         "has_changes": bool(group.changes),
         "left": remedy.left_briefly,
         "lines": group_steps(group).splitlines(),
     }
+
+
+def _about(change: Change) -> str:
+    """Return a change in a few words."""
+    return change.comment or " ".join(change.text)
 
 
 def _sentences(view: TablesView) -> list[str]:
@@ -110,7 +129,9 @@ def _sentences(view: TablesView) -> list[str]:
 def _worst_hosts(view: TablesView) -> list[dict[str, object]]:
     tables = view.tables
     kinds, hosts = tables.kinds, tables.hosts
-    orders = [(kind.verdicts[0].score, [-n for n in kind.verdicts[0].severities]) if kind.verdicts else None for kind in kinds]
+    orders = [
+        (kind.verdicts[0].score, [-n for n in kind.verdicts[0].severities]) if kind.verdicts else None for kind in kinds
+    ]
     graded = [(order, at) for at, kind in enumerate(hosts.kind) if (order := orders[kind]) is not None]
     return [
         {"place": hosts.place[at], "name": hosts.name[at], **_of_kind(kinds[hosts.kind[at]], view)}

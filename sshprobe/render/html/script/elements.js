@@ -51,6 +51,12 @@ function hostLink(model, host) {
   return [link(`#host/${encodeURIComponent(model.idOf(host))}`, foreign(host.place)), name];
 }
 
+/** What a finding is about, and what it says. */
+function findingWords(finding) {
+  const about = finding.algorithm ? foreign(finding.algorithm) : { group_exchange: "group exchange" }[finding.category];
+  return [about ? [about, ": "] : null, foreign(finding.message)];
+}
+
 function heading(text, ...beside) {
   return element("header", { class: "view-heading" }, element("h1", { tabindex: "-1" }, text), ...beside);
 }

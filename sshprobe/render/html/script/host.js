@@ -75,13 +75,15 @@ function findingItem(group) {
     element("div", {},
       element("p", { class: "finding-title" }, element("span", { class: "quiet" }, `${CATEGORIES[first.category] ?? first.category} · `), title),
       facts([
+        ["To fix", first.remediation && foreign(first.remediation)],
+        ["Waiver", first.waived && foreign(`${first.waived.reason} (until ${first.waived.until})`)],
+      ]),
+      element("details", { class: "reasons" }, element("summary", {}, "Reasons"), facts([
         ["Observed", observed && foreign(observed)],
         ["Expected", foreign(first.expected)],
         ["Cost", cost(points, first.effect.cap)],
-        ["To fix", first.remediation && foreign(first.remediation)],
-        ["Waiver", first.waived && foreign(`${first.waived.reason} (until ${first.waived.until})`)],
         ["Sources", first.references.length ? foreign(first.references.join("; ")) : null],
-      ])));
+      ]))));
 }
 
 function cost(points, cap) {

@@ -12,7 +12,10 @@ const HOST_COLUMNS = (model) => [
     id: "host",
     title: "Host",
     className: "host",
-    cell: (host) => hostLink(model, host),
+    cell: (host) => [
+      element("div", { class: "host-name" }, hostLink(model, host)),
+      element("div", { class: "below" }, worstOf(model, host)), // instead of a column, on a narrow screen
+    ],
     order: (a, b) => a.index - b.index,
   },
   {
@@ -54,7 +57,7 @@ function worstOf(model, host) {
   if (!model.verdict(host)) return element("span", { class: "quiet" }, outcome(host.kind));
   const finding = model.worst(host);
   if (!finding) return element("span", { class: "quiet" }, "nothing above a note");
-  return [chip(finding.severity), " ", finding.algorithm ? [foreign(finding.algorithm), ": "] : null, foreign(finding.message)];
+  return [chip(finding.severity), " ", findingWords(finding)];
 }
 
 function outcome(kind) {
@@ -206,7 +209,7 @@ function aboutFilters(model, filters, hosts) {
 
 function aboutFinding(finding) {
   return element("div", { class: "card about" },
-    element("p", { class: "lead" }, chip(finding.severity), " ", finding.algorithm ? [foreign(finding.algorithm), ": "] : null, foreign(finding.message)),
+    element("p", { class: "lead" }, chip(finding.severity), " ", findingWords(finding)),
     facts([
       ["Expected", foreign(finding.expected)],
       ["To fix", finding.remediation && foreign(finding.remediation)],

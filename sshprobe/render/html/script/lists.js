@@ -54,7 +54,7 @@ function findingsView(model) {
       {
         id: "severity",
         title: "Severity",
-        className: "narrow",
+        className: "mark",
         cell: (row) => chip(row.finding.severity),
         order: (a, b) => severityOrder(a.finding, b.finding) || b.hosts.length - a.hosts.length,
       },
@@ -62,7 +62,7 @@ function findingsView(model) {
         id: "finding",
         title: "Finding",
         className: "wide",
-        cell: (row) => link(target(row), row.finding.algorithm ? [foreign(row.finding.algorithm), ": "] : null, foreign(row.finding.message)),
+        cell: (row) => link(target(row), findingWords(row.finding)),
         value: (row) => `${row.finding.algorithm ?? ""} ${row.finding.message}`,
       },
       { id: "id", title: "Id", className: "second id", cell: (row) => element("code", {}, row.finding.id), value: (row) => row.finding.id },
@@ -98,7 +98,7 @@ function algorithmsView(model) {
       {
         id: "strength",
         title: "Weakness",
-        className: "narrow",
+        className: "mark",
         cell: (row) => strengthChip(row.algorithm),
         order: (a, b) => strength(a) - strength(b) || b.hosts.length - a.hosts.length,
       },

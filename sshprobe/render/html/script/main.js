@@ -63,17 +63,36 @@ function themeButton() {
   const root = document.documentElement;
   const isDark = () => (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const button = element("button", { type: "button", class: "button", onclick: turn });
+  const chosen = remembered("theme");
+  if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
   function name() {
     button.textContent = isDark() ? "Light" : "Dark";
     button.setAttribute("aria-label", `${button.textContent} colours`);
   }
   function turn() {
     root.dataset.theme = isDark() ? "light" : "dark";
+    remember("theme", root.dataset.theme);
     name();
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
   name();
   return button;
+}
+
+function remember(name, value) {
+  try {
+    localStorage.setItem(`sshprobe-${name}`, value);
+  } catch {
+    // A browser may forbid a file to keep anything: then the choice lasts until the page is closed.
+  }
+}
+
+function remembered(name) {
+  try {
+    return localStorage.getItem(`sshprobe-${name}`);
+  } catch {
+    return null;
+  }
 }
 
 function follow() {

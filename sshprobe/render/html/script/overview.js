@@ -90,7 +90,7 @@ function commonCard(model) {
   if (!rows.length) return null;
   const items = rows.map(({ item, hosts }) => element("li", {}, element("a", { class: "common-row", href: hostsWith({ finding: item.key }) },
     chip(item.severity),
-    element("span", { class: "common-words" }, item.algorithm ? [foreign(item.algorithm), ": "] : null, foreign(item.message)),
+    element("span", { class: "common-words" }, findingWords(item)),
     element("span", { class: "bar-number" }, hosts.length.toLocaleString("en"), unseen(" hosts")))));
   return section("Most common findings", element("ul", { class: "common" }, items), element("p", { class: "more" }, link("#findings", "All findings")));
 }

@@ -1,0 +1,67 @@
+"""A headless Chromium for the tests of the page: Debian's package, which `scripts/install-servers` installs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""Chromium contacts nobody by itself, and runs as root."""
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    assert program is not None, "chromium is not installed: scripts/install-servers"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Yield a function that opens a page. In the end no page may have met an error or asked for another file."""
+    faults: list[str] = []
+    requests: list[str] = []
+    contexts = []
+
+    def open_(
+        content: bytes, address: str = "", *, width: int = 1280, script: bool = True, colours: str = "light"
+    ) -> Page:
+        path = tmp_path / "report.html"
+        path.write_bytes(content)
+        context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme="dark" if colours == "dark" else "light",
+            java_script_enabled=script,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(f"{path.as_uri()}{address}")
+        if script:
+            page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert faults == []
+    assert {url.partition("#")[0] for url in requests} <= {(tmp_path / "report.html").as_uri()}

@@ -1,0 +1,81 @@
+"""Pages of captured servers, graded for real, and hosts made from them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+import msgspec
+
+from sshprobe.cli.neutral_profile import describe
+from sshprobe.cli.options.filters import fleet_facts
+from sshprobe.grading import FleetIndex, fleet_findings_of
+from sshprobe.model.records import HostRecord
+from sshprobe.profiles import load_profile
+from sshprobe.remedy import RemedyCache, grade
+from sshprobe.render.html.page import write_page
+from sshprobe.views.fleet_tables import TablesBuilder, TablesView
+from sshprobe.views.summary import SummaryBuilder
+from tests.sample_records import CAPTURES, HEADER, captured, failed, judged
+
+PROFILES = ("sshprobe-2026", "mozilla-modern")
+
+
+@cache
+def fleet() -> tuple[HostRecord, ...]:
+    """Return every captured server with the verdicts of `PROFILES`, and two hosts that gave no answer."""
+    profiles = [load_profile(name) for name in PROFILES]
+    hosts = []
+    for at, name in enumerate(sorted(path.stem for path in CAPTURES.glob("*.json"))):
+        host = captured(name, f"192.0.2.{at + 1}")
+        label = "env=prod" if at % 2 else "env=test"
+        host = msgspec.structs.replace(host, labels=[label])
+        hosts.append(judged(host, *(grade(host, profile) for profile in profiles)))
+    return (*hosts, failed("timeout", "no connection within 5 s"), failed("refused", None, "192.0.2.201"))
+
+
+def made_hosts(number: int) -> Iterator[HostRecord]:
+    """Yield hosts made from the captured ones, with places, names, times, labels and keys of their own."""
+    generator = random.Random(17)
+    models = fleet()
+    for at in range(number):
+        model = models[at % len(models)]
+        place = f"10.{at >> 16 & 255}.{at >> 8 & 255}.{at & 255}"
+        fingerprint = (base64.b64encode(generator.randbytes(32)).decode().rstrip("=") for _ in range(9))
+        keys = None
+        if model.host_keys is not None:
+            keys = [msgspec.structs.replace(key, fingerprint=f"SHA256:{next(fingerprint)}") for key in model.host_keys]
+        minutes, seconds = divmod(generator.randrange(3600), 60)
+        yield msgspec.structs.replace(
+            model,
+            target=f"server-{generator.randrange(10**6)}.example.org",
+            host=place,
+            address=place,
+            labels=[f"site={generator.randrange(20)}"],
+            started_at=f"2026-11-20T12:{minutes:02}:{seconds:02}.{generator.randrange(1000):03}Z",
+            host_keys=keys,
+        )
+
+
+def tables(hosts: Iterable[HostRecord]) -> TablesView:
+    hosts = list(hosts)
+    counts, keys = SummaryBuilder(), fleet_facts(())
+    for host in hosts:
+        counts.add(host)
+        keys.add(host)
+    report = keys.report()
+    index = FleetIndex(report)
+    remedies = RemedyCache(load_profile(PROFILES[0]), fleet=index)
+    builder = TablesBuilder(describe, lambda host: fleet_findings_of(host, index), remedies.remedy_for)
+    for host in hosts:
+        builder.add(host)
+    return builder.build(counts.build(duration_ms=1000.0, fleet=report), report, HEADER)
+
+
+def page(hosts: Sequence[HostRecord]) -> bytes:
+    stream = io.BytesIO()
+    write_page(tables(hosts), stream)
+    return stream.getvalue()

@@ -1,0 +1,195 @@
+"""The page in a real browser. `make browser` runs these tests and more (SSHPROBE_ALL_VIEWS=1)."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from sshprobe.model.records import HostRecord
+from tests.render.html.conftest import Open
+from tests.render.html.pages import fleet, made_hosts, page
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+VIEWS = ("", "#hosts", "#findings", "#algorithms", "#keys", "#labels", "#fixes", "#host/192.0.2.1%3A22")
+EVERY_VIEW = os.environ.get("SSHPROBE_ALL_VIEWS") == "1"
+
+MARKS = ("\u202e", "\u2066", "\u2069", "\u200f", "\x00", "\x1b", "\x85", "\u2028")
+HOSTILE = (
+    "<script>window.ran = 1</script></script><img src=x onerror='window.ran = 1'>\"'>&lt;`${window.ran = 1}`{{ 7 * 7 }}"
+    "<!-- <style>body { display: none }</style>" + "".join(MARKS) + "\u05d0\u05d1\u05d2 123"
+)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return page(fleet())
+
+
+def rows(page: Page) -> list[str]:
+    return page.locator("main tbody tr:not(.space)").all_inner_texts()
+
+
+def test_filters_sorting_and_links(open_page: Open, content: bytes) -> None:
+    shown = open_page(content)
+    expect(shown.locator("h1")).to_contain_text("do not comply with sshprobe-2026")
+    shown.locator("a.bar-row", has_text="F").click()
+    expect(shown.locator(".count")).to_have_text(re.compile(r"^\d of 18 hosts$"))
+    assert all(row.startswith("F") for row in rows(shown))
+    expect(shown.get_by_role("button", name="F", exact=True)).to_have_attribute("aria-pressed", "true")
+    shown.get_by_role("button", name="F", exact=True).click()
+    expect(shown.locator(".count")).to_have_text("18 hosts")
+
+    host = shown.get_by_role("columnheader", name="Host")
+    host.get_by_role("button").click()
+    expect(host).to_have_attribute("aria-sort", "ascending")
+    places = [re.search(r"192\.0\.2\.(\d+)", row) for row in rows(shown)]
+    numbers = [int(place[1]) for place in places if place]
+    assert numbers == sorted(numbers)
+    assert len(numbers) == 18
+    host.get_by_role("button").click()
+    expect(host).to_have_attribute("aria-sort", "descending")
+    assert shown.locator("[aria-sort]").count() == 1
+
+    shown.get_by_label("Search").fill("openssh 9.9")
+    expect(shown.locator("#live")).to_have_text("1 of 18 hosts")
+    assert shown.url.endswith("#hosts?q=openssh+9.9")
+    shown.locator("tbody a").click()
+    expect(shown.locator("h1")).to_contain_text("192.0.2.")
+    assert shown.evaluate("document.activeElement.tagName") == "H1"
+    shown.go_back()
+    expect(shown.locator(".count")).to_have_text("1 of 18 hosts")
+
+
+def test_who_offers_an_algorithm(open_page: Open, content: bytes) -> None:
+    shown = open_page(content, "#algorithms")
+    shown.get_by_label("Search").fill("group1-sha1")
+    shown.get_by_role("link", name="diffie-hellman-group1-sha1", exact=True).click()
+    offering = sum("diffie-hellman-group1-sha1" in (host.kex_algorithms or ()) for host in fleet())
+    expect(shown.locator(".count")).to_have_text(f"{offering} of 18 hosts")
+    expect(shown.locator(".about")).to_contain_text("Logjam")
+    shown.get_by_label("Remove the filter Algorithm").click()
+    expect(shown.locator(".count")).to_have_text("18 hosts")
+
+
+def test_lines_to_paste_are_the_ones_of_the_host(open_page: Open, content: bytes) -> None:
+    shown = open_page(content, "#fixes")
+    text = shown.locator("details[open] pre").inner_text()
+    assert "Keep a session open until a new login has worked." in text
+    shown.get_by_label("Profile").select_option("mozilla-modern")
+    expect(shown.locator(".intro")).to_contain_text("sshprobe-2026")
+
+
+def test_hostile_text_neither_runs_nor_reorders(open_page: Open) -> None:
+    shown = open_page(page([hostile(host) for host in fleet()[:6]]))
+    views = VIEWS if EVERY_VIEW else ("", "#hosts", "#host/0~0", "#fixes")
+    for view in views:
+        shown.evaluate("address => { location.hash = address }", view)
+        shown.wait_for_timeout(50)
+        assert shown.evaluate("window.ran") is None
+        assert shown.locator("main script, main img, main style").count() == 0
+        text = shown.evaluate("document.body.textContent")
+        assert not set(MARKS) & set(text)
+    shown.evaluate("location.hash = '#hosts'")
+    expect(shown.locator("tbody .foreign").first).to_contain_text("<script>window.ran = 1</script>")
+    # Each character of a text stands right of the one before, Hebrew letters included.
+    lefts: list[list[float]] = shown.evaluate(
+        """() => [...document.querySelectorAll("tbody .host .foreign")].slice(0, 4).map((node) => {
+          const text = node.firstChild, range = document.createRange(), last = [...text.data].length;
+          return [...Array(12).keys()].map((at) => {
+            range.setStart(text, last - 12 + at); range.setEnd(text, last - 11 + at);
+            return range.getBoundingClientRect().left;
+          });
+        })"""
+    )
+    assert lefts
+    assert all(left == sorted(left) for left in lefts)
+
+
+def hostile(host: HostRecord) -> HostRecord:
+    """Return a host with hostile text wherever a record has text of a server or of a user."""
+    closed = {
+        "schema",
+        "status",
+        "stage",
+        "depth",
+        "started_at",
+        "severity",
+        "category",
+        "grade",
+        "profile_version",
+        "until",
+    }
+
+    def spoiled(value: Any, name: str = "") -> Any:
+        if isinstance(value, str):
+            return value if name in closed or value in ("host", "") else value + HOSTILE
+        if isinstance(value, list):
+            return [spoiled(each, name) for each in value]
+        return {key: spoiled(each, key) for key, each in value.items()} if isinstance(value, dict) else value
+
+    return msgspec.convert(spoiled(msgspec.to_builtins(host)), HostRecord)
+
+
+def test_many_hosts_are_drawn_as_they_scroll(open_page: Open) -> None:
+    shown = open_page(page(list(made_hosts(1000))), "#hosts")
+    table = shown.locator("main table")
+    expect(table).to_have_attribute("aria-rowcount", "1001")
+    assert shown.locator("tbody tr:not(.space)").count() < 80
+    first = shown.locator("tbody a").first
+    first.focus()
+    name = first.inner_text()
+    shown.keyboard.press("ArrowDown")
+    assert shown.evaluate("document.activeElement.closest('tr').ariaRowIndex") == "3"
+    shown.keyboard.press("ArrowUp")
+    shown.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(shown.locator("tr[aria-rowindex='1001']")).to_be_visible()
+    assert shown.locator("tbody tr:not(.space)").count() < 80
+    assert shown.evaluate("document.activeElement.textContent") == name  # the row with the focus stays
+    shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert shown.locator("tbody tr:not(.space)").count() == 1000
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_no_barrier(open_page: Open, content: bytes, colours: str) -> None:
+    shown = open_page(content, colours=colours)
+    axe = Axe()
+    for view in VIEWS if EVERY_VIEW else ("", "#hosts", "#host/192.0.2.1%3A22"):
+        shown.evaluate("address => { location.hash = address }", view)
+        shown.wait_for_timeout(50)
+        assert axe.run(shown).response["violations"] == []
+
+
+def test_theme_and_labels(open_page: Open, content: bytes) -> None:
+    shown = open_page(content, "#labels")
+    light = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+    shown.get_by_role("button", name="Dark colours").click()
+    assert shown.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    assert rows(shown)[0].startswith("(none)")
+    shown.get_by_role("link", name="env=prod").click()
+    expect(shown.locator(".count")).to_have_text("8 of 18 hosts")
+
+
+def test_without_javascript_there_is_a_summary(open_page: Open, content: bytes) -> None:
+    shown = open_page(content, script=False)
+    expect(shown.locator("h1")).to_have_text("16 SSH servers found on 18 targets")
+    text = shown.locator("main").inner_text()
+    assert "This is a summary with the worst hosts. With JavaScript" in text
+    assert "OpenSSH 5.3" in text
+
+
+@pytest.mark.skipif(not EVERY_VIEW, reason="SSHPROBE_ALL_VIEWS=1 (make browser) looks at narrow screens too")
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_no_barrier_on_a_narrow_screen(open_page: Open, content: bytes, colours: str) -> None:
+    shown = open_page(content, width=380, colours=colours)
+    for view in VIEWS:
+        shown.evaluate("address => { location.hash = address }", view)
+        shown.wait_for_timeout(50)
+        assert Axe().run(shown).response["violations"] == []
+        assert shown.evaluate("document.documentElement.scrollWidth") <= 380
