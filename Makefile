@@ -1,7 +1,7 @@
 # Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test faults live-matrix golden check release-check fmt bench venv
+.PHONY: help demo docs test faults live-matrix browser golden check release-check fmt bench venv
 
 PYTHON ?= python3
 export PYTHON
@@ -31,6 +31,11 @@ live-matrix: ## Apply what --fix prints for every bad configuration on every ser
 	@scripts/venv test
 	@scripts/install-servers
 	SSHPROBE_LIVE_MATRIX=1 $(BIN)/python -m pytest tests/live/test_fixing.py tests/live/test_fixing_dropbear.py tests/network $(ARGS)
+
+browser: ## Look at every view of the HTML report in Chromium, light and dark, wide and narrow; takes a minute
+	@scripts/venv test
+	@scripts/install-servers
+	SSHPROBE_ALL_VIEWS=1 $(BIN)/python -m pytest tests/render/formats/html $(ARGS)
 
 golden: ## Keep the records of fixed servers as they are now (tests/golden); the masked records are in build/golden
 	@scripts/venv test

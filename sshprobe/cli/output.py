@@ -256,7 +256,8 @@ def open_output(
             from sshprobe.cli.report_writer import open_writer, report_context
 
             assert format_ is not None
-            writer = stack.enter_context(open_writer(format_, name, report_context(several=several, fleet=index)))
+            asked = report_context(several=several, fleet=index, profiles=profiles, strict=lambda: strict)
+            writer = stack.enter_context(open_writer(format_, name, asked))
             records.append(FormatSink(writer, hold, skip_silent=skip_silent))
         elif format_ in ("jsonl", "json"):
             make = JsonLinesSink if format_ == "jsonl" else JsonDocumentSink

@@ -99,7 +99,11 @@ def report(
         return counts.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
 
     if writes_hosts:
-        asked = report_context(several=count > 1, fleet=index)
+        asked = report_context(
+            several=count > 1,
+            fleet=index,
+            strict=lambda: saved.header is not None and bool(saved.header.strict),
+        )
         with open_writer(format_, output, asked) as writer:
             for record in _chosen(saved.hosts(writer.header), wanted, index, line):
                 counts.add(record)

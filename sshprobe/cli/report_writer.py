@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +15,7 @@ from sshprobe.render.formats import FORMATS, WRITERS, format_names, load_format
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
+    from sshprobe.profiles import Profile
     from sshprobe.render.formats.format import HostWriter, ReportContext
 
 
@@ -34,10 +35,20 @@ def check_format(format_: str | None, output: str | None) -> None:
     load_format(format_)
 
 
-def report_context(*, several: bool = True, fleet: FleetIndex | None = None) -> ReportContext:
-    """Return what a format can ask. `fleet`: an index of the findings on keys of all hosts, if it is known."""
+def report_context(
+    *,
+    several: bool = True,
+    fleet: FleetIndex | None = None,
+    profiles: Sequence[Profile] = (),
+    strict: Callable[[], bool] = lambda: False,
+) -> ReportContext:
+    """Return what a format can ask.
+
+    `fleet`: an index of the findings on keys of all hosts, if it is known. `profiles` and `strict`: as for `Remedies`.
+    """
     from sshprobe.algorithms import openssh_release
     from sshprobe.cli.neutral_profile import describe, findings_of
+    from sshprobe.cli.remedies import Remedies
     from sshprobe.render.formats.format import ReportContext
 
     return ReportContext(
@@ -45,6 +56,7 @@ def report_context(*, several: bool = True, fleet: FleetIndex | None = None) -> 
         findings=lambda record: findings_of(record, fleet=fleet),
         note=note,
         release=openssh_release,
+        remedy=Remedies(profiles, strict, fleet).remedy_for,
         several=several,
     )
 

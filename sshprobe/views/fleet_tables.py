@@ -6,12 +6,11 @@ Hosts that are alike share one `HostKind`. Findings, algorithms, offers and keys
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from sshprobe.model.fleet import FleetReport
 from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.observation import HostKey, Status
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
@@ -22,7 +21,6 @@ from sshprobe.views.fixes import Group, Plan
 from sshprobe.views.host_names import name_beside, natural_order, place_of, software
 from sshprobe.views.host_stats import VerdictStats, letter, verdict_stats
 from sshprobe.views.offers import Describe, Offer, Strength, offers_of
-from sshprobe.views.report import finding_ids_by_key
 
 NONE = -1
 """Index of nothing."""
@@ -192,18 +190,15 @@ class TablesBuilder:
 
     Arguments:
         describe: facts of the catalogue about an algorithm.
-        across: the findings of a host across the fleet.
         remedy: what helps a host under its first profile; None if that is not known.
     """
 
     def __init__(
         self,
         describe: Describe,
-        across: Callable[[HostRecord], Iterable[Finding]],
         remedy: Callable[[HostRecord], Remedy | None],
     ) -> None:
         self._describe = describe
-        self._across = across
         self._remedy = remedy
         self._plan = Plan()
         self._hosts: list[_Host] = []
@@ -213,6 +208,7 @@ class TablesBuilder:
         self._offers: _Table[OfferedAlgorithm] = _Table()
         self._keys: _Table[PresentedKey] = _Table()
         self._labels: _Table[str] = _Table()
+        self._key_findings: dict[str, set[str]] = {}
         self._profiles: dict[str, None] = {}
         self._servers = 0
 
@@ -221,7 +217,10 @@ class TablesBuilder:
         self._servers += record.identification is not None
         remedy = self._remedy(record) if record.verdicts else None
         # Without `observed`, which names other hosts: the keys are listed with all of theirs.
-        across = [msgspec.structs.replace(each, observed="") for each in self._across(record)]
+        across = [msgspec.structs.replace(each, observed="") for each in record.fleet_findings]
+        for finding in (*(each for verdict in record.verdicts for each in verdict.findings), *record.fleet_findings):
+            if finding.id in _OF_KEYS:
+                self._mark_keys(record, finding)
         self._hosts.append(
             _Host(
                 place=place_of(record),
@@ -234,6 +233,11 @@ class TablesBuilder:
                 across=[self._finding(each) for each in across],
             )
         )
+
+    def _mark_keys(self, record: HostRecord, finding: Finding) -> None:
+        for key in record.host_keys or ():
+            if finding.algorithm in (key.type, None):
+                self._key_findings.setdefault(key.fingerprint, set()).add(finding.id)
 
     def _kind(self, record: HostRecord) -> int:
         alike = msgspec.structs.replace(record, **_OF_ONE_HOST, identification=None, group_exchange=None)
@@ -291,10 +295,14 @@ class TablesBuilder:
     def _finding(self, finding: Finding) -> int:
         return self._findings.add(_encode(finding), finding)
 
-    def build(self, summary: SummaryRecord, fleet: FleetReport, sweep: SweepRecord | None) -> TablesView:
+    def build(self, summary: SummaryRecord, sweep: SweepRecord | None) -> TablesView:
         """Return the tables of all hosts so far. They do not depend on the order of the hosts but in their indexes."""
         hosts = sorted(self._hosts, key=lambda host: natural_order(host.place))
         first_seen = min((host.seen for host in hosts if host.seen is not None), default=0)
+        for fingerprint in (key for prime in summary.shared_primes or () for key in prime.fingerprints):
+            self._key_findings.setdefault(fingerprint, set()).add("host_key.shared_prime")
+        for shared in summary.shared_host_keys:
+            self._key_findings.setdefault(shared.fingerprint, set()).add("host_key.shared")
         fixes = self._plan.groups()
         numbers = {id(group): at for at, group in enumerate(fixes)}
         tables = FleetTables(
@@ -308,8 +316,8 @@ class TablesBuilder:
             findings=self._findings.rows,
             kinds=self._kinds.rows,
             keys=self._keys.rows,
-            key_findings={key: sorted(ids) for key, ids in finding_ids_by_key(fleet).items()},
-            shared_keys={key.fingerprint: key.agree for key in fleet.shared_host_keys},
+            key_findings={key: sorted(ids) for key, ids in self._key_findings.items()},
+            shared_keys={key.fingerprint: key.agree for key in summary.shared_host_keys},
             hosts=HostColumns(
                 place=[host.place for host in hosts],
                 name=[host.name for host in hosts],
@@ -326,6 +334,21 @@ class TablesBuilder:
 
 
 _encode = msgspec.json.Encoder().encode
+
+_OF_KEYS = frozenset(
+    f"host_key.{reason}"
+    for reason in (
+        "close_primes",
+        "exponent",
+        "factored",
+        "known",
+        "malformed",
+        "roca",
+        "small_order",
+        "small_private_key",
+    )
+)
+"""Findings on the numbers of a key. Their algorithm is its type."""
 
 _OF_ONE_HOST: dict[str, Any] = {
     "target": "",

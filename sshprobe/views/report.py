@@ -171,23 +171,17 @@ class AlgorithmBuilder:
         return ReportView(AlgorithmReport(algorithms=uses, summary=summary), servers, self._names)
 
 
-def finding_ids_by_key(fleet: FleetReport) -> dict[str, set[str]]:
-    """Return the fingerprint of each key with a finding, and the ids of its findings."""
-    found: dict[str, set[str]] = {each.fingerprint: set(each.findings) for each in fleet.weak_keys}
-    for shared in fleet.shared_host_keys:
-        found.setdefault(shared.fingerprint, set()).add("host_key.shared")
-    for prime in fleet.shared_primes or ():
-        for fingerprint in prime.fingerprints:
-            found.setdefault(fingerprint, set()).add("host_key.shared_prime")
-    return found
-
-
 class KeyBuilder:
     """Takes hosts one by one and keeps where each key was seen, but for keys whose signature was wrong."""
 
     def __init__(self, fleet: FleetReport) -> None:
         self._shared = {each.fingerprint: each for each in fleet.shared_host_keys}
-        self._findings = finding_ids_by_key(fleet)
+        self._findings: dict[str, set[str]] = {each.fingerprint: set(each.findings) for each in fleet.weak_keys}
+        for fingerprint in self._shared:
+            self._findings.setdefault(fingerprint, set()).add("host_key.shared")
+        for prime in fleet.shared_primes or ():
+            for fingerprint in prime.fingerprints:
+                self._findings.setdefault(fingerprint, set()).add("host_key.shared_prime")
         self._keys: dict[str, tuple[str, int | None, set[str]]] = {}
         self._names: dict[str, str] = {}
 

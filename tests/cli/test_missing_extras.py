@@ -16,6 +16,7 @@ NEEDED = {
     ("alembic", "history"): ("scan", "127.0.0.1:1", "--history", "scans.db"),
     ("psycopg", "postgresql"): ("scan", "127.0.0.1:1", "--history", "postgresql://me@127.0.0.1:1/scans"),
     ("prometheus_client", "report"): ("scan", "127.0.0.1:1", "-o", "ssh.prom"),
+    ("jinja2", "report"): ("report", "scan.jsonl", "--format", "html"),
 }
 """Package and extra to a command that needs them."""
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from sshprobe.views.fleet_tables import NONE
-from tests.render.html.pages import PROFILES, fleet, made_hosts, tables
+from tests.render.formats.html.pages import PROFILES, fleet, made_hosts, tables
 
 
 def test_indexes_lead_back_to_the_records() -> None:

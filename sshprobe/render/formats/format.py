@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, NamedTuple, Protocol
 
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
+from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Finding
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.metrics import FindRelease
@@ -45,6 +46,8 @@ class ReportContext(NamedTuple):
     """Takes a remark for the user."""
     release: FindRelease
     """Software name to its release in the catalogue."""
+    remedy: Callable[[HostRecord], Remedy | None] = lambda _: None
+    """A host to what helps it under the profile of its first verdict. None: that profile is not known."""
     several: bool = True
     """Whether there is more than one host."""
     keys_changed_at: Callable[[HostRecord], float | None] = lambda record: None

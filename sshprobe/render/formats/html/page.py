@@ -17,12 +17,14 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import GRADES
 from sshprobe.render.fix.pasted import group_steps
+from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
 from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences, waiver_sentences
 from sshprobe.views.fixes import Group
-from sshprobe.views.fleet_tables import HostKind, TablesView
+from sshprobe.views.fleet_tables import HostKind, TablesBuilder, TablesView
 from sshprobe.views.host_stats import letter
 
 SCRIPTS = (
@@ -45,13 +47,40 @@ _STATIC_HOSTS = 25
 """The worst hosts that the page shows without JavaScript."""
 
 
+class HtmlWriter(HostWriter):
+    """Writes a page into a stream. It keeps what is different between hosts."""
+
+    def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
+        self._stream = stream
+        self._tables = TablesBuilder(context.describe, context.remedy)
+        self._sweep: SweepRecord | None = None
+
+    def header(self, record: SweepRecord) -> None:
+        """Keep the header of the first scan."""
+        self._sweep = self._sweep or record
+
+    def add(self, host: HostRecord) -> None:
+        """Take one host."""
+        self._tables.add(host)
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Write the page."""
+        write_page(self._tables.build(summary, self._sweep), self._stream)
+
+
+FORMAT = HostFormat(HtmlWriter)
+
+
 def write_page(view: TablesView, stream: IO[bytes]) -> None:
     """Write the page of all hosts."""
     script, style = page_script(), page_style()
     tables = msgspec.to_builtins(view.tables)
     data = _printable({"tables": tables, "fixes": [_fix(group) for group in view.fixes], "sentences": _sentences(view)})
     environment = Environment(
-        loader=PackageLoader("sshprobe.render", "html"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("sshprobe.render.formats", "html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     text = environment.get_template("report.html.j2").render(
         script=script,

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from sshprobe.render.html.page import SCRIPTS
-from tests.render.html.pages import fleet, made_hosts, page
+from sshprobe.render.formats.html.page import SCRIPTS
+from tests.render.formats.html.pages import fleet, made_hosts, page
 
 
 def data(content: bytes) -> Any:
@@ -69,10 +69,10 @@ def test_10_000_hosts_fit_into_400_bytes_each() -> None:
 
 
 def test_every_file_of_the_script_is_used() -> None:
-    names = {each.name for each in files("sshprobe.render.html").joinpath("script").iterdir()}
+    names = {each.name for each in files("sshprobe.render.formats.html").joinpath("script").iterdir()}
     assert names == {f"{name}.js" for name in SCRIPTS}
     for name in sorted(names):
-        text = files("sshprobe.render.html").joinpath("script", name).read_text("utf-8")
+        text = files("sshprobe.render.formats.html").joinpath("script", name).read_text("utf-8")
         assert "innerHTML" not in text
         assert "insertAdjacent" not in text
         assert "</script" not in text

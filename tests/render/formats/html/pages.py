@@ -10,13 +10,13 @@ from functools import cache
 
 import msgspec
 
-from sshprobe.cli.neutral_profile import describe
 from sshprobe.cli.options.filters import fleet_facts
+from sshprobe.cli.report_writer import report_context
 from sshprobe.grading import FleetIndex, fleet_findings_of
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.remedy import RemedyCache, grade
-from sshprobe.render.html.page import write_page
+from sshprobe.remedy import grade
+from sshprobe.render.formats.html.page import write_page
 from sshprobe.views.fleet_tables import TablesBuilder, TablesView
 from sshprobe.views.summary import SummaryBuilder
 from tests.sample_records import CAPTURES, HEADER, captured, failed, judged
@@ -68,11 +68,11 @@ def tables(hosts: Iterable[HostRecord]) -> TablesView:
         keys.add(host)
     report = keys.report()
     index = FleetIndex(report)
-    remedies = RemedyCache(load_profile(PROFILES[0]), fleet=index)
-    builder = TablesBuilder(describe, lambda host: fleet_findings_of(host, index), remedies.remedy_for)
+    context = report_context(fleet=index)
+    builder = TablesBuilder(context.describe, context.remedy)
     for host in hosts:
-        builder.add(host)
-    return builder.build(counts.build(duration_ms=1000.0, fleet=report), report, HEADER)
+        builder.add(msgspec.structs.replace(host, fleet_findings=fleet_findings_of(host, index)))
+    return builder.build(counts.build(duration_ms=1000.0, fleet=report), HEADER)
 
 
 def page(hosts: Sequence[HostRecord]) -> bytes:

@@ -12,8 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from sshprobe.model.records import HostRecord
-from tests.render.html.conftest import Open
-from tests.render.html.pages import fleet, made_hosts, page
+from tests.render.formats.html.conftest import Open
+from tests.render.formats.html.pages import fleet, made_hosts, page
 
 pytestmark = pytest.mark.xdist_group("browser")
 
