@@ -2,20 +2,19 @@
 
 Rules:
 
-1. Every target ends in exactly one `TargetResult`: the results of all its jobs. They come as targets finish.
+1. Every target ends in exactly one `TargetResult`, the results of all its jobs, in the order in which targets finish.
 2. At most one job connects to an address at a time, and it holds all the addresses that it may connect to. At most
-   `concurrency` jobs run; jobs that rest do not count, but there are at most `RESTING` times as many. At most `rate`
-   targets are started a second, evenly and not in bursts.
-3. A job that may find more later is run again once, after all others and not before `throttle_wait` is over. At most
-   `SECOND_TRIES` are, so that a network that resets every connection costs neither memory nor twice the time.
-4. A job that failed because this machine ran out of something is run again after a pause in which nothing new is
-   started. Then only as many jobs run at once as did not fail. After several tries its result is taken as it is.
-5. Memory follows `concurrency`, not the number of targets.
-6. While this machine has lost its network, nothing new is started, for `MAX_PAUSE` seconds at most. A target that left
-   a question unanswered in an outage, or while this process was stopped, is started again: see `sshprobe.scan.pauses`.
+`concurrency` jobs run; resting jobs do not count, but there are at most `RESTING` times as many. At most `rate` targets
+are started per second, at equal intervals. 3. A job that may find more later is run again once, after all others and at
+least `throttle_wait` later. At most `SECOND_TRIES` jobs are, so that a network that resets every connection costs
+neither memory nor twice the time. 4. A job that failed because this machine ran out of resources is run again after a
+pause in which nothing new is started. Then only as many jobs run at once as did not fail. After several tries its
+result is final. 5. Memory depends on `concurrency`, not on the number of targets. 6. While this machine has lost its
+network, nothing new is started, for `MAX_PAUSE` seconds at most. A target that left a question unanswered in an outage,
+or while this process was stopped, is started again: see `sshprobe.scan.pauses`.
 
-Jobs are not awaited: `sshprobe.scan.target_run` starts them, and they call back at their end. A target that has to be
-resolved first gets a task for that.
+Jobs are not awaited: `sshprobe.scan.target_run` starts them, and they call back at their end. Only name resolution uses
+a task.
 """
 
 from __future__ import annotations
@@ -36,19 +35,18 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 RESTING = 16
-"""Jobs that may rest, for each that may run."""
+"""The most resting jobs per running job."""
 
 
 class Engine(Generic[T, R]):
     """One scan.
 
-    - `expand` turns a target into jobs, at least one: a list of them, or an awaitable of it where a name has to be
-      resolved first.
+    - `expand` turns a target into at least one job: a list, or an awaitable of a list if a name must be resolved first.
     - `network` returns the network to use, open.
-    - `on_resource_error(message)` is called when the scan pauses because this machine ran out of something, and
-      when a pause ends because the network is back.
-    - `on_deferred(target)` is called for each target that is put off to the end.
-    - `limits`: shared by several scans at once, which keep to them together.
+    - `on_resource_error(message)` is called when the scan pauses because this machine ran out of resources, and when a
+      pause ends because the network is back.
+    - `on_deferred(target)` is called for each target that is deferred to the end.
+    - `limits`: may be shared by several scans at once.
     - `shared`: the witnesses of other processes of this scan (`sshprobe.net.outage`).
     - `progress`: the counters to use.
     """
@@ -90,7 +88,7 @@ class Engine(Generic[T, R]):
             self._pace.cancel_wait()
 
     async def batches(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncGenerator[list[TargetResult[T, R]], None]:
-        """Yield the results of all targets, each time all that are ready. Closing it early cancels running jobs."""
+        """Yield the results of all targets, in batches of finished ones. Closing it early cancels running jobs."""
         runs = self.runs
         work = asyncio.create_task(self._run_all(targets if isinstance(targets, AsyncIterator) else _as_async(targets)))
         work.add_done_callback(lambda task: runs.changed.set())
@@ -126,7 +124,7 @@ class Engine(Generic[T, R]):
                     await self._second_tries()
                 finally:
                     runs.is_open = False
-                    runs.network.close()  # before tasks are cancelled: nothing happens any more
+                    runs.network.close()  # before tasks are cancelled, so that nothing is called afterwards
         finally:
             runs.cancel()
 

@@ -1,4 +1,4 @@
-"""What the engine runs, jobs, and what it reports of them. The jobs are in `sshprobe.probe`."""
+"""The interface of jobs, which the engine runs, and of its progress. The jobs are in `sshprobe.probe`."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ class Job(Protocol[R_co]):
 
     @property
     def resource_error(self) -> str | None:
-        """At its end: what this machine, not the host, ran out of, if that is why it failed."""
+        """At its end: the resource that this machine ran out of, if that is why it failed."""
 
     @property
     def unanswered(self) -> bool:
-        """At its end: whether a question stayed unanswered, as it does while this machine's network is away."""
+        """At its end: whether a question stayed unanswered, as during an outage of this machine's network."""
 
     def start(self, network: Network, slot: Slot, done: Callable[[R_co], None]) -> None:
         """Start, or start another try. `done` is called once, perhaps at once, and never after the engine has closed.
 
-        Raises for nothing that the other side does.
+        Never raises because of the other side.
         """
 
     def failed_internally(self, error: Exception) -> None:
-        """Take a bug of ours that `start` raised, and call its `done`."""
+        """Handle our own bug, which `start` raised, and call its `done`."""
 
 
 class TargetResult(msgspec.Struct, Generic[T, R]):
@@ -52,14 +52,14 @@ class TargetResult(msgspec.Struct, Generic[T, R]):
 
 
 class Progress(msgspec.Struct):
-    """Counters that show how far a scan is."""
+    """Counters of the progress of a scan."""
 
     started: int = 0
     """Targets started."""
     done: int = 0
     """Targets finished."""
     waiting: int = 0
-    """Targets put off for a second try."""
+    """Targets deferred for a second try."""
     total: int | None = None
     """Number of all targets. None: unknown, or not counted here."""
 

@@ -1,6 +1,6 @@
-"""Limits of one scan, or of several at once: running jobs, starts a second, and one job at a time to an address.
+"""Limits of one scan, or of several at once: running jobs, starts per second, and one job per address.
 
-Slots and addresses do not block: a caller that has to wait passes a callback, which is called when its turn comes.
+Slots and addresses do not block: a caller passes a callback, which is called when it is the caller's turn.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections import deque
 from collections.abc import Callable
 
 Granted = Callable[[], None]
-"""Called when a slot or an address was acquired. It must not start a job itself, but let the event loop do so."""
+"""Called when a slot or an address was acquired. It must not start a job directly, only through the event loop."""
 
 
 CATCHES_UP = 0.1
-"""Seconds of missed starts, at most, that are caught up at once after this process was late.
+"""After a delay of this process, at most this many seconds of missed starts are caught up at once.
 
-Without it, a process that gets the CPU ten times a second would start ten hosts a second, whatever the rate."""
+Without it, a process that gets the CPU ten times per second would start only ten hosts per second at any rate."""
 
 HELD_UP = 0.01
-"""Seconds. A longer gap between two starts has another cause than a busy loop, and is not caught up."""
+"""A gap of more seconds between two starts has another cause than a busy loop, and is not caught up."""
 
 
 class Limits:
-    """The limits that scans share: all of them together keep to `concurrency` jobs and `rate` starts a second."""
+    """The shared limits of scans: together they run at most `concurrency` jobs and start at most `rate` per second."""
 
     def __init__(self, concurrency: int, rate: float | None) -> None:
         self.slots = AdaptiveSlots(concurrency)
@@ -32,10 +32,10 @@ class Limits:
 
 
 class AdaptiveSlots:
-    """Slots for running jobs: `most` of them, and fewer after this machine ran out of something.
+    """Slots for running jobs: `most` of them, and fewer after this machine ran out of resources.
 
-    If a job fails because of that, only as many are allowed as run at that moment. The number rises by one each time
-    that so many jobs have succeeded.
+    If a job fails because of that, only as many are allowed as run at that moment. The number rises by one after as
+    many successful jobs.
     """
 
     def __init__(self, most: int) -> None:
@@ -47,7 +47,7 @@ class AdaptiveSlots:
 
     @property
     def unlimited(self) -> bool:
-        """Whether all slots are allowed: this machine has not run out of anything lately."""
+        """Whether all slots are allowed: this machine has not run out of resources recently."""
         return self._allowed == self._most
 
     @property
@@ -74,7 +74,7 @@ class AdaptiveSlots:
         self._waiting.remove(granted)
 
     def release(self, *, succeeded: bool) -> None:
-        """Return a slot. `succeeded`: its job has ended, and this machine had enough of everything; else it rests."""
+        """Return a slot. `succeeded`: its job has ended without a lack of resources; otherwise the job rests."""
         self._running -= 1
         if succeeded and self._allowed < self._most:
             self._succeeded += 1
@@ -84,7 +84,7 @@ class AdaptiveSlots:
         self._grant()
 
     def back_off(self) -> None:
-        """Return the slot of a job that this machine ran out of something for. Allow as many jobs as still run."""
+        """Return the slot of a job that failed for lack of resources. Allow as many jobs as still run."""
         self._running -= 1
         self._allowed = max(1, min(self._allowed, self._running))
         self._succeeded = 0
@@ -134,15 +134,15 @@ class AddressLocks:
 
 
 class Pace:
-    """At most `rate` starts a second, of all scans that share it."""
+    """At most `rate` starts per second, for all scans that share it."""
 
     def __init__(self, rate: float) -> None:
         self._interval = 1 / rate
         self._next = 0.0  # the time of the next start
-        self._late = 0.0  # seconds by which the last wait for one ended late
-        self._last = 0.0  # when the last one was
+        self._late = 0.0  # the delay of the last wait, in seconds
+        self._last = 0.0  # the time of the last start
         self._waiting: dict[float, asyncio.Future[None]] = {}
-        """Waits under way, by the time at which each ends."""
+        """Current waits, by the time of their end."""
 
     async def next_start(self) -> None:
         """Wait until the next target may be started, or until `cancel_wait`."""

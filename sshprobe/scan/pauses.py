@@ -1,6 +1,6 @@
-"""Pauses of a scan, in which nothing new is started: this machine ran out of something, or has lost its network.
+"""Pauses of a scan, in which nothing new is started: this machine ran out of resources, or has lost its network.
 
-A job that failed and overlaps an outage (`sshprobe.net.outage`), or a stop of this process, waits for the end of the
+A job that failed during an outage (`sshprobe.net.outage`), or during a stop of this process, waits for the end of the
 outage and is started again.
 """
 
@@ -14,19 +14,19 @@ from sshprobe.net.outage import OutageMonitor, SharedWitnesses
 from sshprobe.scan.limits import AdaptiveSlots
 
 LOCAL_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds to wait before each new try when this machine ran out of something."""
+"""Seconds to wait before each new try after this machine ran out of resources."""
 
 MAX_PAUSE = 30.0
 """Seconds to wait for a lost network. Then the scan continues without it."""
 
 NETWORK_BACK = "the network is back"
-"""How the message of the end of an outage begins."""
+"""The start of the message at the end of an outage."""
 
 MAX_FRESH_STARTS = 3
-"""Times that a target is started again because of outages."""
+"""A target is started again at most this many times because of outages."""
 
 LOOK_INTERVAL = 1.0
-"""Seconds between two looks at the network."""
+"""Seconds between two checks of the network."""
 
 LOOK_INTERVAL_LOST = 0.25
 """The same while it is lost."""
@@ -35,7 +35,7 @@ LOOK_INTERVAL_LOST = 0.25
 class Pauses:
     """The pauses of one scan. They end by timers of `network`.
 
-    - `slots`: after a lack of something, these tell when there is enough again.
+    - `slots`: after a lack of resources, these show when there are enough again.
     - `report(message)`: tells the user of a pause, and of the end of an outage.
     - `shared`: witnesses of other processes of the scan.
     """
@@ -53,20 +53,20 @@ class Pauses:
         """Set while the scan may start something new."""
         self.calm.set()
         self.outage_over = asyncio.Event()
-        """Set while this machine has its network, as far as is known."""
+        """Set while this machine has its network, as far as known."""
         self.outage_over.set()
         self._network = network
         self._slots = slots
         self._report = report
         self._reported: set[str] = set()
-        """Resource errors that were reported since there was enough of everything."""
+        """The reported resource errors since there were enough resources."""
         self._cut_off = 0
         """Hosts that wait for the end of the outage."""
         self._began = 0.0
         self._timer = network.call_later(LOOK_INTERVAL, self._look)
 
     def pause(self, resource_error: str, seconds: float, then: Callable[[], None]) -> None:
-        """Start nothing new until one pause for lack of something is over, and call `then` after this one."""
+        """Start nothing new until a pause for lack of resources is over, and call `then` afterwards."""
         if self._slots.unlimited:
             self._reported.clear()
         if resource_error not in self._reported:
@@ -82,7 +82,7 @@ class Pauses:
         self._network.call_later(seconds, end)
 
     def disturbed(self, checks: int) -> bool:
-        """Return whether a job that failed now, and started at `checks`, says nothing about its host.
+        """Return whether the failure of a job, which started at `checks`, may not be due to its host.
 
         May begin a pause. The caller waits for `outage_over` and starts the host again.
         """

@@ -1,8 +1,8 @@
 """The records of one scan, as an async iterator that can be dropped at any time.
 
-A task of its own scans, and the iterator reads its results. So a reader that stops early, is cancelled or fails runs
-none of the scan's clean-up: dropping or closing the iterator cancels the task, which cleans up after itself. (The event
-loop closes an async generator some time later, in another task, together with the generators inside.)
+A separate task scans, and the iterator reads its results. So a reader that stops early, is cancelled or fails does not
+run the scan's clean-up: dropping or closing the iterator cancels the task, which cleans up itself. (The event loop
+would close an async generator later, in another task, together with the generators inside.)
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ ENDED_EARLY = "the scan was ended before it was done: its Scanner was closed, or
 
 
 class Feed:
-    """The results that nobody has read yet: between the task that scans and the reader."""
+    """The unread results, between the scanning task and the reader."""
 
     def __init__(self) -> None:
         self.results: deque[Result] = deque()
         self.is_complete = False
-        """No more results come."""
+        """No more results follow."""
         self.error: BaseException | None = None
-        """Why the scan ended early."""
+        """The error that ended the scan early."""
         self.changed = asyncio.Event()
         """Set when results were added, all were read, or the feed is complete."""
 
@@ -45,7 +45,7 @@ class Feed:
             await self.change()
 
     def complete(self, error: BaseException | None) -> None:
-        """End the feed, once. After the last result the reader gets `error`, if there is one."""
+        """End the feed, once. After the last result, the reader gets `error`, if any."""
         if not self.is_complete:
             self.is_complete = True
             self.error = error
@@ -55,8 +55,8 @@ class Feed:
 class RecordStream(AsyncIterator[HostRecord]):
     """The records of one scan, in the order in which hosts finish. The scan starts when the first one is read.
 
-    `async for` reads it. `aclose()` ends the scan and waits until nothing of it is left. If the iterator is dropped, as
-    by `break`, its scan ends in the background, and `async with Scanner(...)` waits for that.
+    `async for` reads it. `aclose()` ends the scan and waits until it has cleaned up. If the iterator is dropped, for
+    example by `break`, its scan ends in the background, and `async with Scanner(...)` waits for that.
     """
 
     _task: asyncio.Task[None] | None = None
@@ -79,7 +79,7 @@ class RecordStream(AsyncIterator[HostRecord]):
             raise StopAsyncIteration
         feed = self._feed
         if self._task is None:
-            # The task knows the feed and not the stream, so that a stream nobody reads any more is dropped.
+            # The task refers to the feed, not to the stream, so that an unused stream is freed.
             self._task = asyncio.create_task(self._start(feed))
             self._task.add_done_callback(partial(_complete, feed))
             self._started(self._task)
@@ -96,7 +96,7 @@ class RecordStream(AsyncIterator[HostRecord]):
         return self._record_of(result)
 
     async def aclose(self) -> None:
-        """End the scan, and wait until nothing of it is left. Hosts under way are dropped. Can be called again."""
+        """End the scan, and wait until it has cleaned up. Unfinished hosts are dropped. Can be called again."""
         self._is_closed = True
         self._feed.results.clear()
         self._feed.complete(None)
@@ -108,7 +108,7 @@ class RecordStream(AsyncIterator[HostRecord]):
         task = self._task
         if task is not None and not task.done():
             with suppress(RuntimeError):  # the loop is closed
-                # Perhaps in another thread: garbage is collected in any.
+                # This may run in another thread, because any thread may collect garbage.
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
 

@@ -1,4 +1,4 @@
-"""Grades saved records again: hosts that are alike once, and batches of different hosts in several processes.
+"""Grades saved records again: similar hosts once, and batches of different hosts in several processes.
 
 The parent reads records and makes results. It sends a batch with many new kinds of hosts to an idle worker, which
 returns their verdicts. Each worker has one batch at most. Results keep the order of the records.
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 BATCH = 64
-"""Records that are graded together."""
+"""The number of records in a batch."""
 
 WORTH_SENDING = 8
-"""New kinds of hosts in a batch from which on it goes to a worker. Fewer are graded by the parent."""
+"""A batch with at least this many new kinds of hosts goes to a worker. The parent grades the others."""
 
 
 class _Answer(NamedTuple):
@@ -42,7 +42,7 @@ class _Answer(NamedTuple):
     stats: tuple[VerdictStats, ...]
 
 
-_encode = msgspec.json.Encoder().encode  # takes all that a record can hold, numbers of any size too
+_encode = msgspec.json.Encoder().encode  # it encodes any value of a record, including numbers of any size
 _decode_records = msgspec.json.Decoder(list[HostRecord]).decode
 _encode_answers = msgspec.msgpack.Encoder().encode
 _decode_answers = msgspec.msgpack.Decoder(list[_Answer]).decode
@@ -57,12 +57,12 @@ class _Batch(NamedTuple):
     records: list[HostRecord]
     keys: list[bytes]
     sent: list[bytes]
-    """Keys of the records that a worker grades."""
+    """The keys of the records that a worker grades."""
     worker: _Worker | None
 
 
 class Regrader:
-    """Grades records against `profiles`, in up to `workers` processes. A context manager: its end ends the workers.
+    """Grades records against `profiles`, in up to `workers` processes. A context manager, which ends the workers.
 
     `findings_of` returns the findings across the fleet about a record.
     """
@@ -106,25 +106,25 @@ class Regrader:
             yield from self._finish(pending.popleft())
 
     def _begin(self, records: list[HostRecord]) -> _Batch:
-        """Send the records of new kinds to a worker, if they are worth it."""
+        """Send the records of new kinds to a worker, if there are enough."""
         keys = [self._cache.key(record) for record in records]
         new = {key: record for key, record in zip(keys, records, strict=True) if self._cache.get(key) is None}
         worker = self._free_worker() if len(new) >= WORTH_SENDING else None
         if worker is not None:
             bare = [msgspec.structs.replace(record, verdicts=[], fleet_findings=[]) for record in new.values()]
-            with suppress(OSError):  # it died, which its answer shows
+            with suppress(OSError):  # it died: reading its answer detects that
                 worker.connection.send_bytes(_encode(bare))
         return _Batch(records, keys, list(new), worker)
 
     def _finish(self, batch: _Batch) -> Iterator[HostResult]:
-        """Yield the results of a batch. What a worker that died was to grade is graded here."""
+        """Yield the results of a batch. The records of a worker that died are graded here."""
         found: dict[bytes, EncodedVerdicts] = {}
         if batch.worker is not None:
             with suppress(EOFError, OSError, msgspec.MsgspecError):
                 answers = _decode_answers(batch.worker.connection.recv_bytes())
                 for key, answer in zip(batch.sent, answers, strict=True):
                     found[key] = EncodedVerdicts.decoded(answer.chunk, answer.stats)
-                    if self._cache.get(key) is None:  # else an earlier batch had it too
+                    if self._cache.get(key) is None:  # otherwise an earlier batch had it too
                         self._cache.put(key, found[key])
                 self._idle.append(batch.worker)
         for key, record in zip(batch.keys, batch.records, strict=True):
@@ -132,12 +132,12 @@ class Regrader:
             yield self._encoder.regraded(record, verdicts, self._findings_of(record))
 
     def _free_worker(self) -> _Worker | None:
-        """Start the workers when the first is needed. Return one that is idle, None if there is none."""
+        """Start the workers when the first one is needed. Return an idle one, or None."""
         while self._to_start:
             self._to_start -= 1
             try:
                 self._start()
-            except (OSError, RuntimeError):  # no process, descriptor, memory or thread is left: the others do it
+            except (OSError, RuntimeError):  # no process, descriptor, memory or thread is left
                 self._to_start = 0
         return self._idle.popleft() if self._idle else None
 
@@ -147,7 +147,7 @@ class Regrader:
         copy = may_fork()
         context = multiprocessing.get_context("fork") if copy else multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        # A copy of this process has our side of all connections too. While it is open, the others see no end.
+        # A copy of this process also has our side of all connections. While it is open, the others do not see an end.
         to_close = [ours, *(worker.connection for worker in self._started)] if copy else []
         process = context.Process(target=_work, args=(theirs, self._settings.encode(), to_close), daemon=True)
         try:
@@ -168,7 +168,7 @@ def _work(connection: Connection, settings: bytes, to_close: list[Connection]) -
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     decoded = ScanSettings.decode(settings)
     cache = VerdictCache(decoded.profiles, strict=decoded.strict)
-    with suppress(Exception):  # the parent has ended, or grades these records itself and meets the same error
+    with suppress(Exception):  # the parent has ended, or grades these records itself and gets the same error
         while True:
             graded = map(cache.verdicts_for, _decode_records(connection.recv_bytes()))
             connection.send_bytes(_encode_answers([_Answer(each.chunk, each.stats) for each in graded]))

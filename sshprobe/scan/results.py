@@ -5,7 +5,7 @@
 
 So a fleet of equal hosts is graded and encoded once, and a piece is sent to another process once (`workers.channel`).
 With `--depth lists`, a `RecordTemplate` makes the results of all hosts that sent the same greeting. A record is decoded
-only if somebody reads it, which is rare in a large scan.
+only on access, which is rare in a large scan.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NO_VERDICTS = EncodedVerdicts([])
 _NO_VERDICTS = b'[],"fleet_findings":[]}'
 
 STATS_WEIGHT = 500
-"""About how many bytes the stats of a host take."""
+"""The approximate size of the stats of a host in bytes."""
 
 
 class HostResult:
@@ -58,15 +58,15 @@ class HostResult:
         graded: tuple[Observation, EncodedVerdicts, list[Finding]] | None = None,
         example: HostRecord | None = None,
     ) -> None:
-        """Take `chunks` or `record`; the other one is made of it.
+        """Use `chunks` or `record`; the other one is derived.
 
-        `graded`: the parts of the record, if they are known in this process. `example`: a record of the same template.
+        `graded`: the parts of the record, if this process has them. `example`: a record of the same template.
         """
         self.target = target
         self.key = key
         """Hosts with the same key have the same verdicts, and the same findings across the fleet."""
         self.stats = stats
-        """What is counted of the host: the same object for all hosts of a scan where it is equal."""
+        """The stats of the host: one object for all equal ones of a scan."""
         self._chunks = chunks
         self._record = record
         self._graded = graded
@@ -74,7 +74,7 @@ class HostResult:
 
     @classmethod
     def of_record(cls, record: HostRecord) -> HostResult:
-        """Return the result of a host that has a record, for instance in a file."""
+        """Return the result of a host with a record, for example from a file."""
         return cls(record, object(), record_stats(record), record=record)
 
     @property
@@ -110,7 +110,7 @@ class HostResult:
 
 
 Result = Observation | HostResult
-"""The engine's result for one host: an observation, or a result that was made of a template."""
+"""The engine's result for one host: an observation, or a result from a template."""
 
 
 class Host(Place, Protocol):
@@ -144,7 +144,7 @@ class RecordTemplate:
     __slots__ = ("_before_when", "_before_who", "_example", "_identification", "_key", "_middle", "_shared", "_stats")
 
     def __init__(self, observation: Observation, verdicts: EncodedVerdicts, stats: HostStats) -> None:
-        """Take the first observation of this kind, with its verdicts and stats."""
+        """Use the first observation of this kind, with its verdicts and stats."""
         record = _record_of(observation, verdicts)
         self._before_who = b'{"type":"host",' + _members(record, _between("", "target")) + b","
         self._before_when = b"," + _members(record, _between("labels", "started_at")) + b","
@@ -158,7 +158,7 @@ class RecordTemplate:
 
     @property
     def weight(self) -> int:
-        """About its size in bytes."""
+        """Its approximate size in bytes."""
         return 1000 + sum(map(len, self._shared))
 
     def result(
@@ -197,15 +197,15 @@ class ResultEncoder:
         self._stats: LruCache[HostStats, HostStats] = LruCache()
 
     def template(self, observation: Observation) -> RecordTemplate:
-        """Return the template of hosts that are like an observed one."""
+        """Return the template for hosts similar to an observed one."""
         verdicts = self._cache.verdicts_for(observation)
         return RecordTemplate(observation, verdicts, self._stats_of(observation, verdicts))
 
     def result(self, observation: Observation) -> HostResult:
         """Return the result of a host.
 
-        An internal error is logged, and costs the host its verdicts and its status. The record keeps the observation
-        if that can be encoded. `sshprobe grade` does not grade it either.
+        After an internal error, which is logged, the host has no verdicts and a new status. The record keeps the
+        observation if that can be encoded. `sshprobe grade` does not grade it either.
         """
         try:
             return self._encoded(observation, self._cache.verdicts_for(observation))
@@ -224,7 +224,7 @@ class ResultEncoder:
         return self._encoded(msgspec.structs.replace(bare, **fields), NO_VERDICTS)
 
     def regraded(self, record: HostRecord, verdicts: EncodedVerdicts, fleet_findings: list[Finding]) -> HostResult:
-        """Return the result of a saved record with new verdicts, and with `fleet_findings` in place of its own."""
+        """Return the result of a saved record with new verdicts, and with `fleet_findings` instead of its own."""
         bare = msgspec.structs.replace(record, verdicts=[], fleet_findings=[])
         own, chunk = _encode(bare).removesuffix(_NO_VERDICTS), verdicts.chunk
         key, stats = verdicts.key, host_stats(record, verdicts.stats)
@@ -269,7 +269,7 @@ def _members(record: HostRecord, fields: Sequence[str]) -> bytes:
 
 
 class HostBatch:
-    """Results that came together."""
+    """Results that arrived together."""
 
     def __init__(self, results: Sequence[HostResult]) -> None:
         self.results = results
@@ -277,7 +277,7 @@ class HostBatch:
 
     @property
     def groups(self) -> list[list[HostResult]]:
-        """The results, those with the same stats together."""
+        """The results, grouped by stats."""
         if self._groups is None:
             groups: dict[int, list[HostResult]] = {}
             for result in self.results:

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class ScanContext:
-    """Makes the engines of scans, which together keep to the limits of `settings`."""
+    """Makes the engines of scans, which share the limits of `settings`."""
 
     def __init__(self, settings: ScanSettings) -> None:
         self.settings = settings
@@ -46,14 +46,14 @@ class ScanContext:
             lists=FastLists(options, self._encoder.template) if self._has_fast_path() else None,
         )
         self.progress = Progress(total=0)
-        """How far all scans are. `total` is None if one of them reads a stream."""
+        """The progress of all scans. `total` is None if one of them reads a stream."""
         self._limits = Limits(settings.concurrency, settings.rate)
         self._engines: list[Engine[Any, Result]] = []
-        """Of the scans under way."""
+        """The engines of running scans."""
         self._is_stopped = False
 
     def stop(self) -> None:
-        """Start no new host, in any scan; hosts under way are finished."""
+        """Start no new host, in any scan; running hosts are finished."""
         self._is_stopped = True
         for engine in self._engines:
             engine.stop()
@@ -67,7 +67,7 @@ class ScanContext:
         on_resource_error: Callable[[str], None] | None = None,
         shared: SharedWitnesses | None = None,
     ) -> Engine[T, Result]:
-        """Return an engine that keeps to the limits. See `Engine` for the arguments."""
+        """Return an engine with the shared limits. See `Engine` for the arguments."""
         self.jobs.is_traced = _trace.isEnabledFor(logging.DEBUG)
         return Engine(
             expand,
@@ -98,7 +98,7 @@ class ScanContext:
         *,
         on_resource_error: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[HostBatch, None]:
-        """Yield the results of all hosts, each time all that are ready."""
+        """Yield the results of all hosts, in batches of finished ones."""
         engine = self.engine(self.jobs.of, on_resource_error=on_resource_error)
         with self.running(engine):
             async with aclosing(engine.batches(targets)) as batches:
@@ -106,7 +106,7 @@ class ScanContext:
                     yield HostBatch([self.result(result) for outcome in batch for result in outcome.results])
 
     def result(self, result: Result) -> HostResult:
-        """Return the graded and encoded result of a host. The fast path has made it already."""
+        """Return the graded and encoded result of a host. The fast path has already made it."""
         return self._encoder.result(result) if isinstance(result, Observation) else result
 
     def record(self, result: Result) -> HostRecord:

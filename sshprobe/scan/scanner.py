@@ -41,18 +41,18 @@ from sshprobe.targets import (
 class Scanner:
     """Scans hosts and grades them. Use it as an async context manager, for any number of scans, also at the same time.
 
-    Scans of one Scanner share its limits: together they keep to `concurrency` and `rate`, and no two of them are
-    connected to one address at the same time. All times are in seconds.
+    Scans of one Scanner share its limits: `concurrency` and `rate` apply to all of them together, and no two of them
+    are connected to one address at the same time. All times are in seconds.
 
-    - `profiles`: what to grade against: profiles that `load_profile` returned, ids, or paths of files. None (default):
+    - `profiles`: profiles for grading: from `load_profile`, ids, or paths of files. None (default):
       `sshprobe-2026`. Empty: records have no verdicts.
     - `strict`: True: an algorithm that a profile does not name is a deviation, however strong it is. Default: False.
     - `depth`: "lists" reads the name-lists, in one connection. "keys" also reads all host keys and verifies their
       signatures. "full" (default) also finds the smallest group-exchange modulus and the authentication methods.
     - `auth_methods`: False: do not query the authentication methods, which names users to the server. Default: True.
-    - `auth_users`: one user name or several, whose authentication methods are queried. The first has a connection in
-      any case, the others use connections that are made anyway. Default: "root" and "nobody".
-    - `client_id`: the identification string that servers see, for instance one with a contact: "SSH-2.0-" and printable
+    - `auth_users`: one user name or several, whose authentication methods are queried. The first one always gets a
+      connection, the others use connections that are made anyway. Default: "root" and "nobody".
+    - `client_id`: the identification string that servers see, for example with a contact: "SSH-2.0-" and printable
       ASCII, at most 253 bytes. None (default): "SSH-2.0-sshprobe_" and the version.
     - `connect_timeout`: limit for the lookup of a name, and for each TCP connection. More than 0; default: 5.
     - `timeout`: limit for each question to a host. More than 0; default: 10.
@@ -71,9 +71,9 @@ class Scanner:
       their records can be read. An exception that it raises ends the scan. Default: None.
 
     Raises:
-        InputError: a `client_id` that a server would drop, a profile that is unknown or of clients, a value that is out
-            of range, or a malformed exclusion.
-        TypeError: a profile, an exclusion or a user of another type.
+        InputError: for a `client_id` that a server would drop, an unknown profile or one for clients, a value out of
+        range, or a malformed exclusion.
+        TypeError: for a profile, an exclusion or a user of another type.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Scanner:
         on_resource_error: Callable[[str], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        """Check all settings; nothing is contacted. See the class for what they are, and what it raises."""
+        """Check all settings without contacting anything. The class describes them, and the exceptions."""
         settings = ScanSettings(
             profiles=_loaded(profiles),
             strict=strict,
@@ -119,7 +119,7 @@ class Scanner:
         self._on_resource_error = on_resource_error
         self._on_progress = on_progress
         self._tasks: set[asyncio.Task[None]] = set()
-        """Of the scans under way: the event loop keeps no strong reference to tasks."""
+        """The tasks of running scans: the event loop keeps no strong reference to tasks."""
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
@@ -129,7 +129,7 @@ class Scanner:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the scans that are still under way, and wait until nothing of them is left."""
+        """End the running scans, and wait until they have cleaned up."""
         self._is_closed = True
         running = [task for task in self._tasks if not task.done()]
         for task in running:
@@ -139,13 +139,13 @@ class Scanner:
 
     @property
     def progress(self) -> Progress:
-        """How far all scans of this Scanner are, as counted now. `total` is None if one of them reads a stream."""
+        """The current progress of all scans of this Scanner. `total` is None if one of them reads a stream."""
         return msgspec.structs.replace(self._context.progress)
 
     def stop(self) -> None:
-        """Start no new host, in this scan and later ones; hosts under way are finished, and their records can be read.
+        """Start no new host, in this scan and later ones; running hosts are finished, and their records can be read.
 
-        Names that are still being looked up have not been contacted: they get no record.
+        Hosts whose names are still being looked up get no record, because they have not been contacted.
         """
         self._context.stop()
 
@@ -157,9 +157,9 @@ class Scanner:
         read and checked here, before a host is contacted; of an iterator the first 65,536 entries, then the others as
         hosts are started. An async iterable is read as hosts are started.
 
-        One record for every host, as hosts finish; nothing that a server does raises. What goes wrong with an entry
-        that is read later, or in the iterable itself, is raised by the iterator after the records of the hosts that
-        were started. Stopping to read (`break`, `return`, an exception) ends the scan.
+        The iterator yields one record for every host, as hosts finish; a server cannot cause an exception. It raises
+        errors of entries that are read later, and of the iterable itself, after the records of the hosts that were
+        started. If the caller stops reading (`break`, `return`, an exception), the scan ends.
 
         Raises:
             InputError: a target is malformed.
@@ -173,8 +173,8 @@ class Scanner:
     async def scan_one(self, target: TargetLike) -> HostRecord:
         """Return the record of one host.
 
-        `target` is an entry as `scan` takes it, and names one host. Of a name with several addresses the first that
-        answers is probed, with `all_addresses` too.
+        `target` is an entry as `scan` takes it, and names one host. For a name with several addresses, the first one
+        that answers is probed, also with `all_addresses`.
 
         Raises:
             InputError: `target` is malformed, or names several hosts.
@@ -232,6 +232,6 @@ def _loaded(profiles: Sequence[Profile | str] | None) -> tuple[Profile, ...]:
 def _exclusions(exclude: Exclusions | Iterable[TargetLike] | None) -> Exclusions:
     if isinstance(exclude, Exclusions):
         return exclude
-    # A network is iterable itself, and bytes are.
+    # Networks and bytes are iterable themselves.
     one = isinstance(exclude, (str, bytes, *ADDRESSES))
     return Exclusions.parse(map(word_of, [exclude] if one else exclude or ()))

@@ -1,7 +1,7 @@
 """The settings of a scan, checked in one place.
 
-Command line, saved options, `--resume`, `Scanner` and workers all use this struct. It holds no callback and no open
-file, so it can be sent to another process.
+Command line, saved options, `--resume`, `Scanner` and workers all use this struct. It has no callback and no open file,
+so it can be sent to another process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
 
 DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{__version__}"
-"""Who we say we are. sshd drops names that its own scanner filter knows; this is not one of them."""
+"""Our default identification. The scanner filter of sshd does not drop it."""
 
 _FAMILIES = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -30,8 +30,8 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How hosts are probed and graded. All times are in seconds; `Scanner` explains each field.
 
     Raises:
-        InputError: a `client_id` that a server would drop, a profile of clients, or a value out of range.
-        TypeError: a profile or a user of another type.
+        InputError: for a `client_id` that a server would drop, a profile for clients, or a value out of range.
+        TypeError: for a profile or a user of another type.
     """
 
     profiles: tuple[Profile, ...] = ()
@@ -72,7 +72,7 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise TypeError("auth_users are strings")
         if not self.auth_users or not all(self.auth_users):
             raise InputError("auth_users must not be empty")
-        self.identification  # noqa: B018 - raises for one that a server would drop
+        self.identification  # noqa: B018 - raises for a `client_id` that a server would drop
 
     @property
     def identification(self) -> bytes:
@@ -92,7 +92,7 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True):
         return _FAMILIES[self.family]
 
     def probe_options(self) -> ProbeOptions:
-        """Return what of the settings concerns one host."""
+        """Return the settings for one host."""
         return ProbeOptions(
             client_id=self.identification,
             depth=self.depth,
@@ -124,10 +124,10 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True):
 def _encoded(value: Any) -> Any:
     if isinstance(value, Exclusions):
         return value.encode()
-    raise NotImplementedError(type(value).__name__)  # how a hook tells msgspec that it does not know a type
+    raise NotImplementedError(type(value).__name__)  # a hook of msgspec raises this for an unknown type
 
 
 def _decoded(type_: type, value: Any) -> Any:
     if type_ is Exclusions:
         return Exclusions.decode(value)
-    raise NotImplementedError(type_.__name__)  # how a hook tells msgspec that it does not know a type
+    raise NotImplementedError(type_.__name__)  # a hook of msgspec raises this for an unknown type

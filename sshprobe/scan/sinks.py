@@ -17,31 +17,31 @@ from sshprobe.views.host_stats import took_no_connection
 from sshprobe.views.summary import SummaryBuilder
 
 SILENT_PER_LINE = 500
-"""Hosts in a line of those that took no connection. After a kill, as many are scanned again."""
+"""The most hosts in a line of silent hosts. After a kill, as many are scanned again."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Sink(Protocol):
-    """Takes the results of one scan: the header, batches of hosts as they finish, and the summary."""
+    """Receives the results of one scan: the header, batches of hosts as they finish, and the summary."""
 
     def header(self, record: SweepRecord) -> None:
-        """Take the header, before the first host. Most sinks do not need it."""
+        """Receive the header, before the first host. Most sinks do not need it."""
         return
 
     def add(self, batch: HostBatch) -> None:
-        """Take hosts that have finished."""
+        """Receive finished hosts."""
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Take the summary. Nothing follows it."""
+        """Receive the summary. Nothing follows it."""
         return
 
 
 class JsonLinesSink(Sink):
-    """Writes records as lines: an interrupted scan leaves whole lines, and perhaps a torn last one.
+    """Writes records as lines. An interrupted scan leaves full lines, and perhaps an incomplete last one.
 
-    Hosts are written within the context `pause()`, for instance one that hides a live line. The buffer of `stream`
-    should be small: long lines that wait together are more than a processor's cache holds.
+    Hosts are written within the context `pause()`, which may hide a live line. The buffer of `stream` should be small,
+    because many long lines exceed the processor's cache.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class JsonLinesSink(Sink):
         *,
         skip_silent: bool = False,
     ) -> None:
-        """`skip_silent`: write no record of hosts that take no connection, but a line for many of them."""
+        """`skip_silent`: write no record of hosts that accept no connection, but one line for many of them."""
         self._stream = stream
         self._pause = pause
         self._skip_silent = skip_silent
@@ -141,7 +141,7 @@ class CountingSink(Sink):
 
 
 class FleetSink(Sink):
-    """Compares the keys of all hosts. `known`: the report on them, if it exists before the first host."""
+    """Compares the keys of all hosts. `known`: the report, if it exists before the first host."""
 
     def __init__(self, known: FleetReport | None = None) -> None:
         self._known = known

@@ -1,4 +1,4 @@
-"""The jobs of a target. A name is resolved first. A target that may not be probed, or has no address, ends at once."""
+"""The jobs of a target. A name is resolved first. An excluded target, or one without an address, ends at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TargetJobs:
     - `family`: `socket.AF_INET`, `socket.AF_INET6`, or None for both.
     - `all_addresses`: a job for each address of a name, not one for the first that answers.
     - `key_pairs`: shared by all probes.
-    - `lists`: the fast path for targets that are addresses.
+    - `lists`: the fast path for addresses.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class TargetJobs:
         self._key_pairs = key_pairs
         self._lists = lists
         self.is_traced = False
-        """Whether each step of a host is logged, which the fast path does not do."""
+        """Whether each step of a host is logged, which the fast path cannot do."""
         self._lookups: set[asyncio.Task[list[Address]]] = set()
-        """Lookups of names under way."""
+        """The running lookups of names."""
         self._is_stopped = False
 
     def of(
         self, target: Target, *, all_addresses: bool | None = None
     ) -> list[Job[Result]] | Coroutine[Any, Any, list[Job[Result]]]:
-        """Return the jobs of a target, or a coroutine that resolves its name first: none if the scan was stopped then.
+        """Return the jobs of a target, or a coroutine that resolves its name first and returns none after a stop.
 
-        `all_addresses` overrides the setting. A bug of ours here costs the target its record, and no other target.
+        `all_addresses` overrides the setting. Our own bug here affects only this target.
         """
         try:
             address = self._only_address(target)
@@ -110,7 +110,7 @@ class TargetJobs:
             return await lookup
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if task is not None and task.cancelling():  # not the lookup, but this task
+            if task is not None and task.cancelling():  # this task was cancelled, not the lookup
                 raise
             return None
         finally:
@@ -131,7 +131,7 @@ class TargetJobs:
         return _Known(unprobed(text, host, port, self._options.depth, status, error, labels=labels))
 
     def stop(self) -> None:
-        """End the lookups under way, and start no new one."""
+        """End the running lookups, and start no new one."""
         self._is_stopped = True
         for lookup in self._lookups:
             lookup.cancel()

@@ -1,4 +1,4 @@
-"""The targets of a scan that are under way: each runs its jobs one after the other, with their addresses and a slot."""
+"""The running targets of a scan: each runs its jobs one by one, with their addresses and a slot."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 SECOND_TRIES = 4096
-"""Targets that may be put off to the end. Each takes 3.5 kB until then."""
+"""The most targets that are deferred to the end. Each needs 3.5 kB until then."""
 
 
 class TargetRuns(Generic[T, R]):
-    """All targets under way, and what they share. See `Engine` for the arguments."""
+    """All running targets, and their shared state. See `Engine` for the arguments."""
 
     network: Network
     pauses: Pauses
@@ -40,19 +40,19 @@ class TargetRuns(Generic[T, R]):
     ) -> None:
         self.limits = limits
         self.is_open = False
-        """Whether the scan runs: only then there are `network`, `pauses` and `tasks`."""
+        """Whether the scan runs. `network`, `pauses` and `tasks` exist only then."""
         self.is_stopped = False
         """Whether nothing new is to be started."""
         self.under_way: dict[TargetRun[T, R], bool] = {}
-        """Targets that are started, and neither finished nor deferred."""
+        """Targets that were started, but neither finished nor deferred."""
         self.resting = 0
         """Jobs that rest."""
         self.deferred: deque[tuple[float, TargetRun[T, R]]] = deque()
-        """Targets put off to the end, each with the time of that."""
+        """Targets deferred to the end, each with the time of the deferral."""
         self.finished: list[TargetResult[T, R]] = []
-        """Results that nobody has read."""
+        """Unread results."""
         self.unread = 0
-        """How many these are, with those that the reader is busy with."""
+        """The number of these, including those that the reader is processing."""
         self.changed = asyncio.Event()
         """Set when a target ends or a job rests."""
         self._expand = expand
@@ -60,7 +60,7 @@ class TargetRuns(Generic[T, R]):
         self._on_deferred = on_deferred
 
     def begin(self, run: TargetRun[T, R]) -> None:
-        """Start the jobs of a target that has none under way, as new ones; resolve a name first."""
+        """Start new jobs of a target that has no running ones; resolve a name first."""
         self.under_way[run] = True
         jobs = self._expand(run.result.target)
         if isinstance(jobs, list):
@@ -69,11 +69,11 @@ class TargetRuns(Generic[T, R]):
             self.tasks.create_task(run.start_resolved(jobs))
 
     def may_defer(self) -> bool:
-        """Return whether a target may be put off to the end."""
+        """Return whether a target may be deferred to the end."""
         return not self.is_stopped and len(self.deferred) < SECOND_TRIES
 
     def defer(self, run: TargetRun[T, R]) -> None:
-        """Put a target off to the end."""
+        """Defer a target to the end."""
         del self.under_way[run]
         self._progress.waiting += 1
         self.deferred.append((asyncio.get_running_loop().time(), run))
@@ -81,7 +81,7 @@ class TargetRuns(Generic[T, R]):
         self.changed.set()
 
     def finish(self, run: TargetRun[T, R]) -> None:
-        """Give the result of a target to the reader."""
+        """Pass the result of a target to the reader."""
         del self.under_way[run]
         self._progress.done += 1
         self._progress.waiting -= run.is_second_try
@@ -97,7 +97,7 @@ class TargetRuns(Generic[T, R]):
         self._progress.waiting -= sum(run.is_second_try for run in self.under_way) + len(self.deferred)
 
     def fail(self, error: Exception) -> None:
-        """End the scan with a bug in the engine. No target waits for ever."""
+        """End the scan because of a bug in the engine, so that no target waits forever."""
         self.tasks.create_task(_raise(error))
 
     def do(self, step: Callable[[], None]) -> None:
@@ -118,23 +118,23 @@ async def _raise(error: Exception) -> None:
 
 
 class TargetRun(Generic[T, R]):
-    """One target under way. It is the `Slot` of its job that runs."""
+    """One running target. It is the `Slot` of its running job."""
 
     def __init__(self, runs: TargetRuns[T, R], target: T) -> None:
         self.result: TargetResult[T, R] = TargetResult(target)
         self.is_second_try = False
         self._runs = runs
-        self._jobs: list[Job[R]] = []  # not run yet, the next one last
-        self._earlier: list[R] = []  # in a second try: the results of the first one
+        self._jobs: list[Job[R]] = []  # jobs that have not run yet; the next one is last
+        self._earlier: list[R] = []  # in a second try: the results of the first try
         self._deferred: list[tuple[Job[R], R]] = []
         self._job: Job[R]
         self._addresses: Sequence[str] = ()  # of the job
-        self._locked = 0  # how many of them are ours
+        self._locked = 0  # the number of them that we have acquired
         self._has_slot = False
         self._is_resting = False
-        self._waits_for: Callable[[], None] | None = None  # what to do with the slot or address that we wait for
+        self._waits_for: Callable[[], None] | None = None  # cancels the wait for a slot or address
         self._tries = 0  # of the job that failed because this machine ran out of something
-        self._checks = runs.pauses.monitor.checks  # when the job was started, or the name was looked up
+        self._checks = runs.pauses.monitor.checks  # the check at the start of the job or of the lookup
         self._fresh_starts = 0  # because of outages
 
     def start(self, jobs: Sequence[Job[R]]) -> None:
@@ -200,7 +200,7 @@ class TargetRun(Generic[T, R]):
             self._tries = 0
             self._addresses = addresses = job.addresses
             if addresses[1:]:
-                self._addresses = sorted(addresses)  # all in one order, or two jobs could wait for each other
+                self._addresses = sorted(addresses)  # in one order, so that two jobs cannot wait for each other
             self._run_job()
             return
         if self._deferred:
@@ -209,7 +209,7 @@ class TargetRun(Generic[T, R]):
             self._runs.finish(self)
 
     def _run_job(self) -> None:
-        """Start the job once all of its addresses and a slot are ours: a job without addresses needs neither."""
+        """Start the job after acquiring all its addresses and a slot: a job without addresses needs neither."""
         limits, job = self._runs.limits, self._job
         for address in self._addresses[self._locked :]:
             if not limits.addresses.try_acquire(address):
@@ -226,12 +226,12 @@ class TargetRun(Generic[T, R]):
             self._checks = self._runs.pauses.monitor.checks
         try:
             job.start(self._runs.network, self, self._done)
-        except Exception as error:  # a bug of ours costs one host
+        except Exception as error:  # our own bug affects only one host
             _log.exception("internal error while starting %s", self._addresses)
             job.failed_internally(error)
 
     def _granted(self) -> None:
-        """Take the address or the slot that we wait for, and continue from the event loop."""
+        """Record the address or slot that we waited for, and continue from the event loop."""
         then, self._waits_for = self._waits_for, None
         if self._locked < len(self._addresses):
             self._locked += 1
@@ -241,7 +241,7 @@ class TargetRun(Generic[T, R]):
         self._runs.do_soon(then)
 
     def _done(self, result: R) -> None:
-        """Take the result of the job. A bug in this ends the scan; the caller would take it for one in the job."""
+        """Process the result of the job. A bug here ends the scan, because the caller would attribute it to the job."""
         runs, job = self._runs, self._job
         if not runs.is_open:
             return
@@ -273,7 +273,7 @@ class TargetRun(Generic[T, R]):
             runs.fail(error)
 
     async def _start_anew(self, result: R) -> None:
-        """Start the target again after the outage that cut its job off; take the job's result if the scan is to end."""
+        """Start the target again after the outage that ended its job; keep the job's result if the scan is to end."""
         runs = self._runs
         await runs.pauses.outage_over.wait()
         if runs.limits.pace is not None and not runs.is_stopped:

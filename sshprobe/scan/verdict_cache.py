@@ -1,4 +1,4 @@
-"""A cache of verdicts: many hosts of a fleet offer the same lists, so these are graded and encoded once."""
+"""A cache of verdicts: many hosts of a fleet offer the same lists, which are graded and encoded once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Verdict]).decode
 
 END_OF_LINE = b',"fleet_findings":[]}\n'
-"""The end of a host's line, behind the verdicts. A scan knows the fleet's findings only at its end."""
+"""The end of a host's line, after the verdicts. A scan knows the fleet's findings only at its end."""
 
 
 new_key = itertools.count().__next__
-"""Returns a key for hosts with the same verdicts, each time another one."""
+"""Returns a new key for hosts with the same verdicts."""
 
 
 class EncodedVerdicts:
@@ -32,7 +32,7 @@ class EncodedVerdicts:
 
     - `key`: different for each kind.
     - `chunk`: the last piece of a line: the verdicts in JSON, and the end of the line.
-    - `stats`: what the summary counts of the verdicts.
+    - `stats`: the stats of the verdicts for the summary.
     """
 
     __slots__ = ("_verdicts", "chunk", "key", "stats")
@@ -59,7 +59,7 @@ class EncodedVerdicts:
 
 
 class VerdictCache:
-    """Grades against `profiles`, and keeps the verdicts that were used last.
+    """Grades against `profiles`, and caches the most recently used verdicts.
 
     Raises `InputError` for a profile of clients.
     """
@@ -81,15 +81,15 @@ class VerdictCache:
         return verdict_key(observation, self._profiles)
 
     def get(self, key: bytes) -> EncodedVerdicts | None:
-        """Return the verdicts that are kept for a key."""
+        """Return the cached verdicts of a key."""
         return self._known.get(key)
 
     def put(self, key: bytes, verdicts: EncodedVerdicts) -> None:
-        """Keep the verdicts on all observations with a key that is not kept."""
+        """Add verdicts for a key that is not in the cache."""
         self._known.put(key, verdicts, len(key) + len(verdicts.chunk))
 
     def verdicts_for(self, observation: Observation, key: bytes | None = None) -> EncodedVerdicts:
-        """Return the verdicts on an observation. `key`: its key, if it is known."""
+        """Return the verdicts on an observation. `key`: its key, if already known."""
         key = key or verdict_key(observation, self._profiles)
         found = self._known.get(key)
         if found is None:

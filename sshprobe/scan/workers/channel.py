@@ -1,8 +1,8 @@
-"""The messages between the parent and a worker: MessagePack structs in frames, each behind its length.
+"""The messages between the parent and a worker: MessagePack structs in frames, each after its length.
 
-A piece of a line that hosts share, and their stats, are sent once and then named by a number. Both sides keep these
-pieces in an `LruCache`, in the same order, so they drop the same ones. Nothing here does I/O: writers return bytes and
-readers take them, in segments of any size.
+Shared pieces of lines, and stats, are sent once and then named by a number. Both sides keep these pieces in an
+`LruCache`, in the same order, so they drop the same ones. This module does no I/O: writers return bytes, and readers
+accept bytes in segments of any size.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ P = TypeVar("P")
 M = TypeVar("M")
 
 MAX_FRAME_BYTES = 256 * 1024 * 1024
-"""A longer frame is garbage. The results of one target under many profiles can have some ten megabytes."""
+"""A longer frame is invalid. The results of one target under many profiles can have some ten megabytes."""
 
 _LENGTH_BYTES = 4
 
 
 class ChannelError(Exception):
-    """The other side sent something that is not a message."""
+    """The other side sent data that is not a message."""
 
 
 class Configure(msgspec.Struct, tag=True):
@@ -39,13 +39,13 @@ class Configure(msgspec.Struct, tag=True):
 
 
 class Probe(msgspec.Struct, tag=True):
-    """Targets, each with the number that its results will have."""
+    """Targets, each with the number for its results."""
 
     targets: list[tuple[int, Target]]
 
 
 class End(msgspec.Struct, tag=True):
-    """No more targets come."""
+    """No more targets follow."""
 
 
 class Stop(msgspec.Struct, tag=True):
@@ -85,13 +85,13 @@ class Results(msgspec.Struct, tag=True):
 
 
 class Deferred(msgspec.Struct, tag=True):
-    """A target is tried again at the end, and takes no room until then."""
+    """A target is tried again at the end, and does not count until then."""
 
     number: int
 
 
 class ResourceError(msgspec.Struct, tag=True):
-    """The worker pauses because this machine ran out of something, or ends a pause."""
+    """The worker pauses because this machine ran out of resources, or ends a pause."""
 
     message: str
 
@@ -119,7 +119,7 @@ class ChannelReader(Generic[M]):
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[M]:
-        """Take data and return the messages that are complete. Raises `ChannelError`."""
+        """Add data and return the complete messages. Raises `ChannelError`."""
         buffer = self._buffer
         buffer += data
         start, messages = 0, []
@@ -145,7 +145,7 @@ class _SentPieces(Generic[P]):
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._known: LruCache[int, tuple[int, P]] = LruCache()
-        """By the id of the piece, which is kept with it so that no other object gets the same id."""
+        """By the id of the piece. The cache keeps the piece, so that no other object gets the same id."""
         self.new: dict[int, P] = {}
         """Pieces to send, by number."""
 
@@ -166,7 +166,7 @@ class ResultWriter:
         self._stats: _SentPieces[HostStats] = _SentPieces()
         self._targets: list[tuple[int, list[PackedResult]]] = []
         self.size = 0
-        """About how many bytes the next frame has."""
+        """The approximate size of the next frame in bytes."""
 
     def __len__(self) -> int:
         """Return the number of targets in the next frame."""
@@ -202,7 +202,7 @@ class ResultReader:
 
     def __init__(self) -> None:
         self._number = next(self._readers)
-        """Different for each process: two of them may give the same key to hosts that differ."""
+        """Different for each process, because two processes may use the same key for different hosts."""
         self._chunks: LruCache[int, bytes] = LruCache()
         self._stats: LruCache[int, HostStats] = LruCache()
 

@@ -1,14 +1,13 @@
-"""A pool of worker processes: it sends targets out in batches, and gets results back in one stream.
+"""A pool of worker processes: it sends targets in batches, and receives results in one stream.
 
 Rules:
 
-1. Every target gives its results once and all together. A worker that dies, or sends something that is not a message,
-   is replaced, and its targets without an answer are sent again.
-2. A target goes to the worker that has the fewest, so that all are busy to the end, however unlike targets and
-   processors are. But targets with one `exclusive_key` are never with two workers at once: so there is one connection
-   at a time to an address over all workers.
-3. The targets under way are bounded: `window` for each worker, and a batch that waits in this process.
-4. A target that was under way in `MAX_DEATHS_PER_TARGET` dying workers is given up, with the result of `lost`.
+1. Every target yields its results once and all together. A worker that dies or sends an invalid message is replaced,
+and its unanswered targets are sent again. 2. A target goes to the worker with the fewest targets, so that all are busy
+to the end, however much targets and processors differ. But two workers never have targets with the same `exclusive_key`
+at once, so there is only one connection at a time to an address. 3. The number of running targets is limited: `window`
+for each worker, and a batch that waits in this process. 4. A target that was running in `MAX_DEATHS_PER_TARGET` dying
+workers is abandoned, with the result of `lost`.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ from sshprobe.scan.workers.slot import BATCH, WorkerSlot, reason_of
 from sshprobe.targets import Target
 
 MAX_DEATHS_PER_TARGET = 3
-"""Workers that may die with a target under way. Then it is given up: it may be the reason."""
+"""After this many workers died with a target, it is abandoned: it may be the reason."""
 
 MAX_IDLE_DEATHS = 10
-"""Workers that may die in a row without an answer. Then the pool gives up: the targets are not the reason."""
+"""After this many workers in a row died without an answer, the pool gives up: the targets are not the reason."""
 
 READ_AHEAD = 1024
-"""Targets that may wait for a busy worker that has their keys, while others are read for idle workers."""
+"""The most targets that wait for a busy worker with their keys, while others are read for idle workers."""
 
 POLL_INTERVAL = 0.2
-"""Seconds between two looks of a waiting parent whether it was stopped."""
+"""Seconds between two checks of a waiting parent for a stop."""
 
 
 class PoolError(MachineError):
@@ -47,7 +46,7 @@ class PoolError(MachineError):
 
 
 def exclusive_key(target: Target) -> str:
-    """Return a key that all targets of one host share, so that no two workers are connected to it at once."""
+    """Return a key that all targets of one host share, so that no two workers connect to it at once."""
     return target.host.lower()
 
 
@@ -57,7 +56,7 @@ class _Claim:
 
     slot: WorkerSlot
     targets: int = 0
-    """Targets with this key that are not answered."""
+    """Unanswered targets with this key."""
 
 
 class Pool:
@@ -76,8 +75,8 @@ class Pool:
     ) -> None:
         """Start the workers, and send each its `settings`.
 
-        `note(line)` is called if this machine has room for fewer workers, or if one fails. `on_resource_error(line)` is
-        called if one pauses because this machine ran out of something. Raises `PoolError` if no worker can be started.
+        `note(line)` is called if this machine allows only fewer workers, or if one fails. `on_resource_error(line)` is
+        called if one pauses because this machine ran out of resources. Raises `PoolError` if no worker can be started.
         """
         self.progress = Progress()
         self._settings = settings
@@ -102,7 +101,7 @@ class Pool:
                 break
         for slot in self._slots:
             slot.send(channel.Configure(settings))
-        atexit.register(self.kill)  # before multiprocessing asks its children to end, which they do not do for SIGTERM
+        atexit.register(self.kill)  # before multiprocessing sends SIGTERM to its children, which ignore it
 
     def batches(self, targets: Iterator[Target | None]) -> Iterator[HostBatch]:
         """Yield the results of every target, in the batches in which they arrive. Ends all workers at the end."""
@@ -124,9 +123,9 @@ class Pool:
             self.kill()
 
     def stop(self) -> None:
-        """Start no other host; hosts under way are finished, and `batches` still yields them.
+        """Start no other host; running hosts are finished, and `batches` still yields them.
 
-        A handler of signals may call this at any moment, so `batches` does the rest.
+        A signal handler may call this at any moment, so `batches` does the rest.
         """
         self._is_stopping = True
 
@@ -145,7 +144,7 @@ class Pool:
             slot.close()
 
     def _read(self, source: Iterator[Target | None]) -> bool:
-        """Read targets while a worker has room. Returns False at their end. None: a stream has no target yet."""
+        """Read targets while a worker has capacity. Returns False at their end. None: a stream has no target yet."""
         while True:
             slot = max(self._slots, key=self._wanted)
             wanted = self._wanted(slot)
@@ -170,7 +169,7 @@ class Pool:
         return slot.room(self._window) - len(slot.pending)
 
     def _release(self, target: Target) -> None:
-        """Release the claim of a target that is answered."""
+        """Release the claim of an answered target."""
         key = exclusive_key(target)
         claim = self._claims[key]
         claim.targets -= 1
@@ -228,7 +227,7 @@ class Pool:
         return HostBatch(found)
 
     def _died(self, slot: WorkerSlot) -> HostBatch:
-        """Replace a worker, and send its targets without an answer again. Return the results of those given up."""
+        """Replace a worker, and send its unanswered targets again. Return the results of abandoned ones."""
         slot.close()
         self.progress.waiting -= len(slot.deferred)
         again = slot.lose()

@@ -1,4 +1,4 @@
-"""A scan in several processes: what each worker runs, and the pool of them."""
+"""A scan in several processes: the code of each worker, and the pool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sshprobe.targets import Target
 
 
 def scan_engine(settings: bytes, **hooks: Any) -> tuple[Engine[Numbered, Result], Callable[[Result], HostResult]]:
-    """Return the engine of a worker, and how it makes results (see `MakeEngine`)."""
+    """Return the engine of a worker, and its function for results (see `MakeEngine`)."""
     context = ScanContext(ScanSettings.decode(settings))
     return context.engine(lambda numbered: context.jobs.of(numbered.target), **hooks), context.result
 
@@ -40,8 +40,8 @@ def scan_pool(
         partial(serve, make_engine=scan_engine),
         share.encode(),
         workers=workers,
-        # Results that wait to be sent, and as many that wait to be read, keep no host from being started. With more,
-        # a slow worker ends after the others.
+        # Results that wait to be sent or read, up to this number each, do not delay the start of hosts. With more, a
+        # slow worker would end after the others.
         window=share.concurrency + 2 * FLUSH_RESULTS,
         lost=partial(_lost, settings.depth),
         on_resource_error=on_resource_error,

@@ -1,4 +1,4 @@
-"""One worker as the parent sees it: its process, its connection, and the targets that it has."""
+"""The parent's view of one worker: its process, its connection and its targets."""
 
 from __future__ import annotations
 
@@ -27,25 +27,26 @@ class WorkerSlot:
         Raises `OSError` or `RuntimeError` if no process, descriptor, memory or thread is left for it.
         """
         self.pending: deque[tuple[int, Target]] = deque()
-        """Targets that are meant for it and not sent yet."""
+        """Targets for it that are not sent yet."""
         self.under_way: dict[int, Target] = {}
-        """Targets that are sent and not answered."""
+        """Targets that are sent but not answered."""
         self.deferred: set[int] = set()
-        """Of these, the ones that the worker deferred to the end, so that they take no room."""
+        """The ones among these that the worker deferred to the end, so that they do not count."""
         self.idle_deaths = 0
         """Workers of this slot that died in a row without an answer."""
         self.is_closed = False
-        """The worker is gone, and nothing is left for it to do."""
+        """The worker has ended, and has no work left."""
         self._serve = serve
         self.start(copy=copy, copied=copied)
 
     def start(self, *, copy: bool = False, copied: Sequence[WorkerSlot] = ()) -> None:
         """Start a process. A copy of this one has imported everything, where a new one takes 0.3 s of CPU.
 
-        A successor is never a copy: by then there are output files, handlers of signals and a thread for the progress.
+        A successor is never a copy: by then there are output files, signal handlers and a thread for the progress.
         """
         ours, theirs = socket.socketpair()
-        # A copy has this side of all connections too. While it is open, the worker at its other end sees no end.
+        # A copy also has this side of all connections. While it is open, the worker at the other end does not see an
+        # end.
         to_close = [ours, *(slot.connection for slot in copied)] if copy else []
         context = multiprocessing.get_context("fork") if copy else multiprocessing.get_context("spawn")
         self.process = context.Process(target=_run, args=(self._serve, theirs, to_close), daemon=True)
@@ -60,10 +61,10 @@ class WorkerSlot:
         self.results = channel.ResultReader()
         self._messages: channel.ChannelReader[channel.ToParent] = channel.ChannelReader(channel.ToParent)
         self.is_ended = False
-        """The worker knows that no more targets come."""
+        """The worker knows that no more targets follow."""
 
     def lose(self) -> list[tuple[int, Target]]:
-        """Take the targets that a dead worker had not answered."""
+        """Remove and return the unanswered targets of a dead worker."""
         again = list(self.under_way.items())
         self.under_way.clear()
         self.deferred.clear()
@@ -75,11 +76,11 @@ class WorkerSlot:
         self.connection.close()
 
     def room(self, window: int) -> int:
-        """Return how many targets can be sent to it, of `window`."""
+        """Return the number of targets that can be sent to it, of `window`."""
         return window - (len(self.under_way) - len(self.deferred))
 
     def feed(self, window: int, *, last: bool) -> None:
-        """Send pending targets while there is room. `last`: no others come."""
+        """Send pending targets while it has capacity. `last`: no others follow."""
         while self.pending and (room := min(BATCH, self.room(window))) > 0:
             batch = [self.pending.popleft() for _ in range(min(room, len(self.pending)))]
             self.under_way.update(batch)
@@ -89,14 +90,14 @@ class WorkerSlot:
             self.send(channel.End())
 
     def send(self, message: channel.ToWorker) -> None:
-        """Send a message, unless the worker is gone."""
+        """Send a message, unless the worker has ended."""
         try:
             self.connection.sendall(channel.frame(message))
         except OSError:
-            pass  # it died: that is found out where it is read, and all of it is sent again
+            pass  # it died: reading detects that, and everything is sent again
 
     def receive(self) -> list[channel.ToParent] | None:
-        """Return the messages that have arrived; None if the worker is gone. Raises `ChannelError`."""
+        """Return the messages that have arrived; None if the worker has ended. Raises `ChannelError`."""
         try:
             data = self.connection.recv(READ_BYTES)
         except OSError:
@@ -105,7 +106,7 @@ class WorkerSlot:
 
 
 def reason_of(error: Exception) -> str:
-    """Return the message of an error, of one of the system without its number."""
+    """Return the message of an error; for a system error, without its number."""
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
@@ -122,5 +123,5 @@ def _run(serve: Callable[[socket.socket], None], connection: socket.socket, to_c
         try:
             connection.sendall(channel.frame(channel.Failed(" ".join(words.split()))))
         except OSError:
-            pass  # the pool is gone
+            pass  # the pool has ended
         raise SystemExit(1) from None

@@ -1,4 +1,4 @@
-"""A worker process: one event loop that takes targets from a socket and sends results back through it."""
+"""A worker process: one event loop that receives targets from a socket and sends results through it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from sshprobe.scan.workers import channel
 from sshprobe.targets import Target
 
 FLUSH_RESULTS = 128
-"""Targets whose results are sent at once."""
+"""The results of up to this many targets are sent at once."""
 
 FLUSH_BYTES = 512 * 1024
-"""About how many bytes are sent at once. More than a processor's cache holds cost more at both ends. Smaller frames
-also let all workers end at about the same time."""
+"""The approximate number of bytes to send at once. More than a processor's cache costs more at both ends. Smaller
+frames also let all workers end at about the same time."""
 
 FLUSH_SECONDS = 0.05
-"""How long a result may wait for others to be sent with it."""
+"""The most seconds that a result waits for others to be sent with it."""
 
 READ_BYTES = 256 * 1024
-"""Bytes that are read at once."""
+"""The most bytes per read."""
 
 
 class Numbered(NamedTuple):
@@ -40,12 +40,12 @@ class Numbered(NamedTuple):
 
 MakeEngine = Callable[..., tuple[Engine[Numbered, Any], Callable[[Any], HostResult]]]
 """Takes encoded settings and, by name, `on_deferred`, `on_resource_error` and `shared` of `Engine`. Returns an engine,
-and a function that turns a result of it into a `HostResult`."""
+and a function that turns its results into `HostResult`s."""
 
 
 def serve(connection: socket.socket, make_engine: MakeEngine) -> None:
-    """Scan the targets that arrive, until the pool sends no more or is gone."""
-    # Ctrl-C reaches the whole group, and SIGTERM all of a service; the pool decides what they mean.
+    """Scan the targets that arrive, until the pool sends no more or has ended."""
+    # Ctrl-C reaches the whole process group, and SIGTERM all processes of a service; the pool handles them.
     ignore()
     log_in_one_line()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -69,7 +69,7 @@ class _Worker:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        # Of a copy of the connection, as it is closed with the loop: what ends the worker is sent after that.
+        # Uses a copy of the connection, because the loop closes it: the error that ends the worker is sent afterwards.
         reader, self._writer = await asyncio.open_connection(sock=self._connection.dup())
         self._writer.transport.set_write_buffer_limits(high=FLUSH_BYTES)
         receiving = asyncio.create_task(self._receive(reader))
@@ -119,7 +119,7 @@ class _Worker:
                     self._take(message)
         except (OSError, channel.ChannelError):
             pass
-        # The pool is gone, perhaps by kill -9: nobody needs the hosts under way.
+        # The pool has ended, perhaps by kill -9: the running hosts are not needed.
         raise SystemExit(1)
 
     def _take(self, message: channel.ToWorker) -> None:
