@@ -213,6 +213,7 @@ def _foot(view: HostView, terminal: Terminal, *, verbose: bool) -> list[str]:
         text = f"{record.address}, {text}"
     users = methods_seen_for(record)
     text += f" Login methods seen for {users}." if users else ""
+    text += " `--auth-user NAME` asks for others." if users.endswith(" alone") else ""
     if view.offers and not verbose:
         text += " -v shows more."
     return ["", *terminal.wrap(text, indent="  ")]
