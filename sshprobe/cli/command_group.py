@@ -30,8 +30,29 @@ class Interrupted(Exception):
     """Ctrl-C where there was nothing to finish."""
 
 
-class LazyGroup(click.Group):
-    """A `click.Group` over `LazyCommand`s."""
+class CommandGroup(click.Group):
+    """A `click.Group` whose error for an unknown command has the form of our other errors."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that `args` begins with."""
+        if args and not ctx.resilient_parsing and not args[0].startswith("-"):
+            known = self.list_commands(ctx)
+            if args[0] not in known:
+                raise click.UsageError(f"unknown command `{args[0]}`: {self.hint(ctx, args[0], known)}")
+        return super().resolve_command(ctx, args)
+
+    def hint(self, ctx: click.Context, word: str, known: list[str]) -> str:
+        """Return advice on a word that is not one of the `known` commands."""
+        import difflib  # only needed for a mistake
+
+        close = difflib.get_close_matches(word, known, n=1)
+        return f"did you mean `{close[0]}`?" if close else f"see `{ctx.command_path} --help`"
+
+
+class LazyGroup(CommandGroup):
+    """A group over `LazyCommand`s."""
 
     def __init__(self, *args: Any, lazy_commands: dict[str, LazyCommand], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,14 +106,6 @@ class LazyGroup(click.Group):
         """Find the command that `args` begins with."""
         if ctx.resilient_parsing:  # shell completion: an incomplete line is not an error
             return super().resolve_command(ctx, args)
-        if args and not args[0].startswith("-") and args[0] not in self._lazy:
-            import difflib  # only needed for a mistake
-
-            close = difflib.get_close_matches(args[0], self._lazy, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else "see `sshprobe --help`"
-            if args[0] == "localhost" or any(mark in args[0] for mark in ".:/["):  # a host, a network
-                hint = f"to scan it, `sshprobe scan {args[0]}`"
-            raise click.UsageError(f"unknown command `{args[0]}`: {hint}")
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and command is not None and not isinstance(command, click.Group):
             _note_unknown_variables(name, command)
@@ -100,6 +113,12 @@ class LazyGroup(click.Group):
         elif isinstance(command, click.Group) and rest and rest[0] in command.commands:
             _refuse_foreign_options(command.commands[rest[0]], rest[1:])
         return name, command, rest
+
+    def hint(self, ctx: click.Context, word: str, known: list[str]) -> str:
+        """Return the command for a host or network, else a similar name."""
+        if word == "localhost" or any(mark in word for mark in ".:/["):
+            return f"to scan it, `sshprobe scan {word}`"
+        return super().hint(ctx, word, known)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. A closed pipe and Ctrl-C leave as our own exceptions, before click handles them."""

@@ -199,10 +199,10 @@ class SeenValues:
                 raise InputError(f"`--label {label}` is not in the records: they have {_some(sorted(self._labels))}")
         for name in self._wanted.offers:
             if name not in self._offered and not _is_known(name):
-                raise InputError(
-                    f"`--offers {name}` is not an algorithm: the hosts offer {_some(sorted(self._offered))}; "
-                    "`sshprobe report --by algorithm` lists all"
-                )
+                close = [f"`{each}`" for each in close_names(name, self._offered)]
+                hint = f"did you mean {' or '.join(close)}?" if close else f"{len(self._offered):,} are on offer."
+                words = f"is not an algorithm: {hint} `sshprobe report --by algorithm` lists them"
+                raise InputError(f"`--offers {name}` {words}")
 
 
 def _some(values: list[str]) -> str:

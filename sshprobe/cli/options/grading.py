@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -22,6 +22,14 @@ def _profile_ids() -> Iterable[str]:
     from sshprobe.profiles import available_profiles
 
     return available_profiles()
+
+
+class _Threshold(click.Choice[str]):
+    """Values of `--fail-on` in either case. The error lists them as the help does."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the message for a wrong value. click 8.1 has a message of its own."""
+        return f"{value!r} is not one of {', '.join(map(repr, self.choices))}"
 
 
 PROFILE = Suggested("profile", _profile_ids, files=True)
@@ -52,7 +60,7 @@ _OPTIONS = (
     click.option(
         "--fail-on",
         "thresholds",
-        type=click.Choice(THRESHOLDS, case_sensitive=False),
+        type=_Threshold(THRESHOLDS, case_sensitive=False),
         metavar="THRESHOLD",
         multiple=True,
         help=f"Exit with 1 if a host reaches this threshold: {', '.join(THRESHOLDS)}. Repeatable.",
