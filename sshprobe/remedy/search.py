@@ -54,8 +54,8 @@ def remedy(
     if openssh:
         for change in changes:
             if change.kind in ("sshd_config", "host_key") and change.text:
-                comment = f"# {change.comment}"
-                lines += [*([comment] if comment not in lines else []), *(f"# {words}" for words in change.beside)]
+                comments = [f"# {words}" for words in (change.comment, *change.beside)]
+                lines += [comment for comment in comments if comment not in lines]
                 lines += change.text
         commands = [command for change in changes for command in change.commands]
     long = [change for change in changes if change.moduli_bits is not None] if openssh else []

@@ -89,6 +89,17 @@ def test_the_reason_for_two_commands_stands_there_once(run: Run) -> None:
     assert after[1].startswith("#     test -e /etc/ssh/ssh_host_rsa_key && cp -p /etc/ssh/ssh_host_rsa_key ")
 
 
+def test_a_warning_about_two_lines_stands_there_once(run: Run) -> None:
+    methods = ["publickey", "password", "keyboard-interactive"]
+    write([msgspec.structs.replace(fleet()[0], authentication_methods=methods)])
+    for words in (["--fix"], ["--fix", "--format", "sshd_config.d"], []):
+        _, out, _ = run("grade", "saved.jsonl", *words)
+        assert "PasswordAuthentication no\n" in out
+        assert "KbdInteractiveAuthentication no\n" in out
+        assert out.count("AuthenticationMethods asks for this after a key") == 1
+        assert all(len(line) <= 80 for line in out.splitlines() if line.startswith("# ") and "&&" not in line)
+
+
 def test_definitions_for_dropbear_are_c(run: Run) -> None:
     write(fleet())
     _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "dropbear", "--profile", "mozilla-modern")

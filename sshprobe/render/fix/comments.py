@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.render.text.phrases import count, status
+from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.fixes import Group, Plan
 from sshprobe.views.host_stats import letter
 
@@ -18,7 +18,8 @@ UNLESS = (
 OTHER_KEYS = (
     "And if {} is the key in use: if `sshd -T | grep -i ^hostkey` shows another file, replace that one instead."
 )
-WIDTH = 118
+_PAGE = Terminal(76)
+"""A comment with its mark fits a terminal of 80 columns."""
 
 
 def comment(lines: Iterable[str]) -> list[str]:
@@ -95,9 +96,7 @@ def ungraded(plan: Plan) -> Iterator[str]:
 
 def wrapped(text: str, *, indent: str = "", first: str = "") -> list[str]:
     """Return `text` as lines of a comment."""
-    return textwrap.wrap(
-        escape_unprintable(text), WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
-    )
+    return _PAGE.wrap(escape_unprintable(text), indent=indent, first=first)
 
 
 def _sentence(text: str) -> str:

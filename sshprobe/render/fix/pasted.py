@@ -127,14 +127,19 @@ def _section(changes: list[Change], title: str) -> Iterator[str]:
     if changes:
         yield ""
         yield from comment(wrapped(title))
-        for change in changes:
-            yield from _lines(change)
+        yield from _lines(changes)
 
 
-def _lines(change: Change) -> Iterator[str]:
-    yield from _reasons(change)
-    yield from comment(change.beside)
-    yield from map(escape_unprintable, change.text)
+def _lines(changes: Iterable[Change]) -> Iterator[str]:
+    said: set[str] = set()
+    for change in changes:
+        yield from _reasons(change)
+        for words in change.beside:
+            if words not in said:
+                said.add(words)
+                indent = words[: len(words) - len(words.lstrip())]
+                yield from comment(wrapped(words.lstrip(), indent=indent, first=indent))
+        yield from map(escape_unprintable, change.text)
 
 
 def _reasons(change: Change) -> Iterator[str]:
@@ -175,8 +180,7 @@ def _drop_in(group: Group, platform: Platform) -> Iterator[str]:
         yield from comment([*(line for note in platform.notes for line in wrapped(note)), f"    {platform.check}"])
     if changes:
         yield ""
-    for change in changes:
-        yield from _lines(change)
+    yield from _lines(changes)
     yield from _left(group)
 
 
