@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     type=click.Choice(["host", "algorithm", "key", "label"]),
     default="host",
     show_default=True,
-    help="Show findings by host, or hosts by algorithm, key or label.",
+    help="Show key findings by host, or hosts by algorithm, key or label.",
 )
 @weak_keys_option
 @click.option(

@@ -58,7 +58,10 @@ def test_by_host(saved: Path) -> None:
 
 
 def test_a_report_without_findings_says_what_it_looked_for(tmp_path: Path) -> None:
-    nothing = "No shared or broken key or group was found. `sshprobe grade` judges sizes and algorithms."
+    nothing = (
+        "This lists shared and broken keys and groups only, and found none. `sshprobe grade` shows the findings of "
+        "each host."
+    )
     silent = failed("timeout", "no answer")
     one, two = (with_keys(f"192.0.2.{last}", KEYS[2]) for last in (1, 2))
     for records, words in (([one], nothing), ([silent], None), ([one, two], "2 notes are listed with -v.")):

@@ -111,7 +111,10 @@ def _hosts(view: ReportView, report: HostReport, terminal: Terminal, verbose: bo
     if notes and not (verbose or view.is_filtered):
         left_out = f"{count(notes, 'note is', 'notes are')} listed with -v."
     elif not rows and view.has_keys:
-        left_out = "No shared or broken key or group was found. `sshprobe grade` judges sizes and algorithms."
+        left_out = (
+            "This lists shared and broken keys and groups only, and found none. `sshprobe grade` shows the findings of "
+            "each host."
+        )
     about = "algorithm" if view.is_filtered else "key"
     return _table(
         ["host", "name", "answer", "severity", "finding", about, "observed"],
