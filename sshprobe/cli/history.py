@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from sshprobe.cli.command_group import CommandGroup
 from sshprobe.cli.history_tables import (
     distinct_times,
     duration,
@@ -51,7 +52,7 @@ def _scan_ids(context: click.Context, parameter: click.Parameter, incomplete: st
         return []
 
 
-@click.group(invoke_without_command=True, no_args_is_help=False)
+@click.group(cls=CommandGroup, invoke_without_command=True, no_args_is_help=False)
 @click.pass_context
 def history(context: click.Context) -> None:
     """Show how a fleet changed over scans with `--history`.

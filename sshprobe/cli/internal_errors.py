@@ -11,9 +11,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from sshprobe.cli.standard_streams import choose_colour, has_colour
+from sshprobe.cli.standard_streams import choose_colour, has_colour, print_message
 from sshprobe.model.errors import DEBUG_VARIABLE, MachineError, bug_line, is_debugging
-from sshprobe.model.escape import escape_unprintable
 
 
 def _set_debugging(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -93,5 +92,4 @@ def one_line_hooks() -> None:
 
 
 def _print(error: BaseException) -> None:
-    if sys.stderr is not None:
-        print(f"error: {escape_unprintable(words_of(error))}", file=sys.stderr, flush=True)
+    print_message("error", words_of(error))

@@ -18,11 +18,10 @@ from sshprobe.cli.internal_errors import add_shared_options, one_line_hooks, wor
 from sshprobe.cli.standard_streams import (
     give_up_standard_output,
     guard_standard_streams,
-    has_colour,
+    print_message,
     standard_output_error,
 )
 from sshprobe.model.errors import InputError
-from sshprobe.model.escape import escape_unprintable
 from sshprobe.platform.signals import handling
 
 COMMANDS = {
@@ -127,8 +126,7 @@ def _open_standard_descriptors() -> None:
 
 
 def _fail(message: str) -> int:
-    line = escape_unprintable(" ".join(message.split("\n")))
-    print(f"\x1b[1;31merror:\x1b[0m {line}" if has_colour(sys.stderr) else f"error: {line}", file=sys.stderr)
+    print_message("error", message)
     return ExitCode.USAGE
 
 

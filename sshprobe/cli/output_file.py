@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshprobe.cli.standard_streams import is_quiet
+from sshprobe.cli.standard_streams import is_quiet, print_message
 from sshprobe.model.errors import InputError
-from sshprobe.model.escape import escape_unprintable
 from sshprobe.render.formats import WRITERS, suffixes
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 def note(words: str) -> None:
     """Print a remark on standard error, unless `-q` was given."""
     if not is_quiet():
-        print(f"note: {escape_unprintable(words)}", file=sys.stderr, flush=True)
+        print_message("note", words)
 
 
 BLOCKS_UP_TO = 8

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshprobe.cli.command_group import CommandGroup
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.grading import PROFILE
 from sshprobe.cli.options.output import refuse_option_as_file
 from sshprobe.cli.options.probing import auth_user_option
 from sshprobe.cli.options.values import FILE, table_or_json
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
-from sshprobe.cli.standard_streams import standard_input, terminal
+from sshprobe.cli.standard_streams import print_message, standard_input, terminal
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from sshprobe.render.text.terminal import Terminal
 
 
-@click.group(invoke_without_command=True, no_args_is_help=False)
+@click.group(cls=CommandGroup, invoke_without_command=True, no_args_is_help=False)
 @click.pass_context
 def profiles(context: click.Context) -> None:
     """List, show, check or make recommended profiles."""
@@ -170,7 +171,7 @@ def make(
         try:
             text = golden_profile(observation, id_, exact=exact)
         except InputError as error:
-            click.echo(f"error: {escape_unprintable(str(error))}", err=True)
+            print_message("error", str(error))
             return ExitCode.NOTHING_SCANNED
     if output is None:
         click.echo(text, nl=False)

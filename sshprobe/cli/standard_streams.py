@@ -13,6 +13,7 @@ import sys
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
 from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
     from sshprobe.render.text.terminal import Terminal
@@ -181,6 +182,33 @@ def has_colour(stream: TextIO) -> bool:
     return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
+def print_message(kind: str, words: str) -> None:
+    """Print "error: ..." or "note: ..." on standard error: one line, but wrapped in a terminal."""
+    if sys.stderr is None:
+        return
+    lead, line = f"{kind}: ", escape_unprintable(" ".join(words.split("\n")))
+    if len(lead) + len(line) > _MOST_UNWRAPPED and sys.stderr.isatty():
+        from sshprobe.render.text.terminal import Terminal
+
+        line = "\n".join(Terminal(_width_of(sys.stderr)).wrap(line, indent="  ", first=lead)).removeprefix(lead)
+    if kind == "error" and has_colour(sys.stderr):
+        lead = f"\x1b[1;31m{lead.rstrip()}\x1b[0m "
+    print(lead + line, file=sys.stderr, flush=True)
+
+
+_MOST_UNWRAPPED = 40
+"""Columns that every terminal is taken to have."""
+
+
+def _width_of(stream: TextIO) -> int:
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        width = int(columns) if columns.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        width = 80
+    return max(width, _MOST_UNWRAPPED)
+
+
 def terminal() -> Terminal:
     """Return the width and colours of standard output."""
     from sshprobe.render.text.terminal import Terminal
@@ -192,4 +220,4 @@ def terminal() -> Terminal:
         import shutil  # it imports archives and compressors
 
         width = shutil.get_terminal_size((width, 24)).columns
-    return Terminal(max(width, 40), has_colour(sys.stdout), has_width)
+    return Terminal(max(width, _MOST_UNWRAPPED), has_colour(sys.stdout), has_width)

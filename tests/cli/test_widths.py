@@ -36,14 +36,18 @@ OTHERS = (
     "explain kex.terrapin",
     "profiles list",
     "profiles show mozilla-modern",
+    "grade ONE --profile nosuch",
+    "report FILE --status nosuch",
 )
 NEVER_WRAPPED = re.compile(r"    (?!# )\S|.*\S{40}|  sshprobe ")
 """Lines to paste, and words that have no place to break."""
 
 CODE = """
-import json, sys
+import json, os, sys
 from sshprobe.cli import main
 for command in json.loads(sys.argv[1]):
+    if "nosuch" in command:
+        os.dup2(1, 2)  # errors too
     main(command)
     print("-- end --", flush=True)
 """
