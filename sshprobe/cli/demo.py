@@ -22,8 +22,9 @@ from sshprobe.scan.sinks import JsonLinesSink, Sink
 
 if TYPE_CHECKING:
     from sshprobe.lab.server import LabServer
-    from sshprobe.model.records import HostRecord, SummaryRecord
+    from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
     from sshprobe.profiles import Profile
+    from sshprobe.render.formats.format import HostWriter
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.scan.results import HostBatch
 
@@ -39,7 +40,8 @@ GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
 def demo(output: str) -> int:
     """Start a small mixed fleet on loopback, scan it, show the report.
 
-    Writes the records and the report into a folder. Contacts only this machine.
+    Writes the records, the report and, with the extra `report`, a page for a browser into a folder. Contacts only this
+    machine.
     """
     from sshprobe.cli.sweep_header import sweep_header
     from sshprobe.profiles import load_profile
@@ -57,12 +59,28 @@ def demo(output: str) -> int:
     with appending_lines(str(folder / "records.jsonl")) as records, replacing(str(folder / "report.txt")) as file:
         report = DemoReport(profiles)
         sinks = ScanOutput([JsonLinesSink(records)], [report])
-        sinks.header(sweep_header(profiles, strict=False))
+        header = sweep_header(profiles, strict=False)
+        sinks.header(header)
         interrupted = on_loop(_sweep_fleet(profiles, sinks, report))
         file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))
     sys.stdout.write(report.text(terminal()))
     click.echo(f"\nRecords: {folder / 'records.jsonl'}\nReport:  {folder / 'report.txt'}")
+    click.echo(f"Page:    {write_page(folder / 'report.html', header, report, profiles)}")
     return exit_code(interrupted=interrupted, graded=sinks.counting.graded, failed=False)
+
+
+def write_page(path: Path, header: SweepRecord, report: DemoReport, profiles: Sequence[Profile]) -> str:
+    """Write the page for a browser. Return its path, or why there is none."""
+    from sshprobe.cli.report_writer import check_format, open_writer, report_context
+
+    try:
+        check_format("html", str(path))
+    except InputError as error:
+        return f"not written: {error.message}"
+    with open_writer("html", str(path), report_context(profiles=profiles)) as writer:
+        writer.header(header)
+        report.write(writer)
+    return str(path)
 
 
 async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: DemoReport) -> bool:
@@ -121,6 +139,13 @@ class DemoReport(Sink):
         rows = [(endpoint(server.host, server.port), server.name, server.description) for server in self.servers]
         widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
         self._endpoints = [f"  {place:<{widths[0]}}  {name:<{widths[1]}}  {what}" for place, name, what in rows]
+
+    def write(self, writer: HostWriter) -> None:
+        """Write the hosts and the summary in a format of hosts."""
+        for host in self._hosts:
+            writer.add(host)
+        if self._summary is not None:
+            writer.finish(self._summary)
 
     def text(self, terminal: Terminal) -> str:
         """Return the report for one kind of output."""

@@ -1,13 +1,17 @@
 """The demo's report on scanned hosts. tests/live/test_fleet.py has the servers."""
 
-import msgspec
+import sys
+from pathlib import Path
 
-from sshprobe.cli.demo import DemoReport
+import msgspec
+import pytest
+
+from sshprobe.cli.demo import DemoReport, write_page
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.summary import SummaryBuilder
-from tests.sample_records import captured
+from tests.sample_records import HEADER, captured
 
 
 def test_the_worst_host_is_first_among_equal_scores() -> None:
@@ -30,3 +34,19 @@ def test_the_worst_host_is_first_among_equal_scores() -> None:
     table, _, block = text.partition("The worst of them:")
     assert table.index("192.0.2.9") < table.index("192.0.2.1 ")
     assert block.lstrip().startswith("192.0.2.9:22")
+
+
+def test_the_demo_writes_a_page_or_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = load_profile("sshprobe-2026")
+    host = captured("openssh-5.3p1")
+    report, summary = DemoReport([profile]), SummaryBuilder()
+    report._hosts.append(msgspec.structs.replace(host, verdicts=[grade(host, profile)]))
+    summary.add(report._hosts[0])
+    report.finish(summary.build(duration_ms=1))
+    assert write_page(tmp_path / "report.html", HEADER, report, [profile]) == str(tmp_path / "report.html")
+    assert "OpenSSH 5.3" in (tmp_path / "report.html").read_text()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "sshprobe.render.formats.html.page")
+    found = write_page(tmp_path / "other.html", HEADER, report, [profile])
+    assert found == "not written: needs jinja2: pip install 'sshprobe[report]'"
+    assert not (tmp_path / "other.html").exists()
