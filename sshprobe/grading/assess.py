@@ -12,7 +12,7 @@ from sshprobe.grading.checks.waivers import waive
 from sshprobe.grading.findings import count_points_once, worst_first
 from sshprobe.grading.offers import has_missing_lists, is_observed, shorten_lists
 from sshprobe.grading.open_names import names_left_open
-from sshprobe.grading.score import by_category, total
+from sshprobe.grading.score import by_category, letter, total
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, group_exchange_methods, smallest_modulus
 from sshprobe.grading.users import answers_by_user, unanswered_users
 from sshprobe.model.observation import Observation
@@ -46,7 +46,8 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
     missing = [*not_observed(host), *_not_comparable(observation), *names_left_open(host, findings)]
     if not gradeable and not missing:
         missing = ["anything"]
-    score = total(findings, unseen=_unseen(observation) if gradeable else "nothing observed")
+    raw, cap, reasons = total(findings, unseen=_unseen(observation) if gradeable else "nothing observed")
+    score = raw if cap is None else min(raw, cap)
     compliant: bool | None = True
     if any(finding.deviation for finding in findings):
         compliant = False
@@ -57,11 +58,11 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
         profile_version=profile.version,
         compliant=compliant,
         not_observed=missing,
-        raw_score=score.raw_score,
-        cap=score.cap,
-        cap_reasons=score.cap_reasons,
-        score=score.score,
-        grade=score.grade,
+        raw_score=raw,
+        cap=cap,
+        cap_reasons=reasons,
+        score=score,
+        grade=letter(score),
         categories=by_category(findings, list(_judged(host))),
         findings=findings,
         waived=sum(finding.waived is not None for finding in findings),

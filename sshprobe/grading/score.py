@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from sshprobe.model.verdict import Category, CategoryScore, Finding, Grade, Severity
 
 POINTS: dict[Severity, int] = {"critical": 100, "high": 25, "medium": 10, "low": 4, "note": 0}
@@ -21,23 +19,13 @@ LETTERS: tuple[tuple[int, Grade], ...] = ((98, "A+"), (90, "A"), (70, "B"), (55,
 """The lowest score of each letter."""
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers of a verdict. Fields as in `Verdict`."""
-
-    raw_score: int
-    cap: int | None
-    cap_reasons: list[str]
-    score: int
-    grade: Grade
-
-
 def letter(score: int) -> Grade:
     """Return the letter of a score from 0 to 100."""
     return next(grade for least, grade in LETTERS if score >= least)
 
 
-def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
-    """Return points, cap and letter of all findings together. `unseen`: the reason for a score of 0."""
+def total(findings: Iterable[Finding], *, unseen: str | None = None) -> tuple[int, int | None, list[str]]:
+    """Return `raw_score`, `cap` and `cap_reasons` of a `Verdict`. `unseen`: the reason for a score of 0."""
     points = 0
     cap: int | None = None if unseen is None else UNSEEN_CAP
     reasons: list[str] = [] if unseen is None else [unseen]
@@ -49,9 +37,7 @@ def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
                 reasons = []
             cap = limit
             reasons.append(finding.id if finding.algorithm is None else f"{finding.id} {finding.algorithm}")
-    raw = max(0, 100 - points)
-    score = raw if cap is None else min(raw, cap)
-    return Score(raw_score=raw, cap=cap, cap_reasons=reasons, score=score, grade=letter(score))
+    return max(0, 100 - points), cap, reasons
 
 
 def by_category(findings: Sequence[Finding], judged: Iterable[Category]) -> dict[str, CategoryScore]:

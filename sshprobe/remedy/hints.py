@@ -24,16 +24,7 @@ from sshprobe.remedy.shell_commands import key_commands, least_moduli, moduli_co
 
 
 def grade(observation: Observation, profile: Profile, *, strict: bool = False) -> Verdict:
-    """Return the verdict of `assess`, with the `remediation` of each finding.
-
-    The verdict depends only on the arguments and the catalogue. The identity of the host and the time of the scan
-    matter only under profiles with waivers. Findings about keys of other hosts are not part of it: see
-    `fleet_findings_of`.
-
-    `strict`: an algorithm that the profile does not name is a deviation even if it is as strong as the named ones. An
-    observation that is not gradeable has a cap of 0 and is never compliant: callers drop the verdict. Raises
-    `InputError` for a client profile.
-    """
+    """Return the verdict of `assess`, with the `remediation` of each finding. Arguments and errors as there."""
     return with_hints(assess(observation, profile, strict=strict), observation, profile, strict=strict)
 
 
