@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from sshprobe import Scanner
-from sshprobe.cli.fail_on import reached
+from sshprobe.cli.exit_codes import reached
 from sshprobe.model.records import HostRecord
 from sshprobe.net.epoll_network import EpollConnection
 from sshprobe.probe.host_probe import HostProbe

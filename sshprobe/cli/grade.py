@@ -62,7 +62,7 @@ def grade(
     """
     import msgspec
 
-    from sshprobe.cli.fail_on import reached
+    from sshprobe.cli.exit_codes import reached
     from sshprobe.cli.output import open_output
     from sshprobe.cli.run import PARALLEL_FROM
     from sshprobe.cli.sweep_header import TOOL, references, sweep_header

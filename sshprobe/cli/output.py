@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING
 
-from sshprobe.cli.fail_on import reached, reached_by_fleet
+from sshprobe.cli.exit_codes import reached, reached_by_fleet
 from sshprobe.cli.output_file import format_of, note
 from sshprobe.cli.standard_streams import forgive_standard_output
 from sshprobe.lru_cache import LruCache

@@ -10,8 +10,7 @@ import click
 import msgspec
 import pytest
 
-from sshprobe.cli.exit_codes import exit_code
-from sshprobe.cli.fail_on import reached
+from sshprobe.cli.exit_codes import exit_code, reached
 from sshprobe.cli.main import COMMANDS
 from sshprobe.cli.main import sshprobe as sshprobe_group
 from sshprobe.cli.options.values import HEADINGS

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from sshprobe.cli.fail_on import reached
+from sshprobe.cli.exit_codes import reached
 from sshprobe.grading import is_gradeable
 from sshprobe.grading.checks import group_exchange
 from sshprobe.grading.checks.group_exchange import judge_groups

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.cli.fail_on import reached
+from sshprobe.cli.exit_codes import reached
 from sshprobe.grading import POINTS, is_gradeable
 from sshprobe.grading.checks.waivers import applicable_waivers
 from sshprobe.model.observation import Observation

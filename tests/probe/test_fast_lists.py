@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.cli.fail_on import reached
+from sshprobe.cli.exit_codes import reached
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import NetworkError, parse_ip

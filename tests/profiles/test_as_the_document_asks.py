@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.cli.fail_on import reached
+from sshprobe.cli.exit_codes import reached
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from sshprobe.cli.fail_on import THRESHOLDS
+from sshprobe.cli.exit_codes import THRESHOLDS
 from sshprobe.cli.options.values import Command, Suggested, add_together
 from sshprobe.model.errors import InputError
 
