@@ -13,9 +13,8 @@ from itertools import chain, islice
 from typing import Any
 
 from sshprobe.model.errors import InputError
-from sshprobe.targets.labels import is_label
 from sshprobe.targets.specification import quote
-from sshprobe.targets.specs import Target
+from sshprobe.targets.specs import Target, is_label
 from sshprobe.targets.stream import TargetStream, parse_targets
 
 READ_AHEAD = 65_536

@@ -22,11 +22,10 @@ import msgspec
 from sshprobe.model.errors import InputError
 from sshprobe.targets.exclusions import address_value
 from sshprobe.targets.host_names import ipv4_value
-from sshprobe.targets.labels import joined, labels_of_comment
 from sshprobe.targets.sources import GZIP, UTF_16_MARKS, decode_line, refuse_nothing
 from sshprobe.targets.space import TargetSpace
 from sshprobe.targets.specification import parse_specification, quote, refuse_unspecified
-from sshprobe.targets.specs import HostSpec, Spec, Target
+from sshprobe.targets.specs import HostSpec, Spec, Target, joined, labels_of_comment
 
 if TYPE_CHECKING:
     from sshprobe.targets.inventories.source import Source

@@ -9,7 +9,7 @@ import msgspec
 
 from sshprobe.model.errors import InputError
 from sshprobe.small_files import open_named, reading
-from sshprobe.targets.labels import labels_of_comment
+from sshprobe.targets.specs import labels_of_comment
 
 STANDARD_INPUT = "-"
 

@@ -1,4 +1,4 @@
-"""The targets that a user can name, as data: a host, a network or range of addresses, a pattern of addresses.
+"""The targets that a user can name, as data: a host, a network or range of addresses, a pattern of addresses; labels.
 
 `::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2) is the IPv4 address in it, because its packets go there. Otherwise
 exclusions, and the rule of one connection per address, would see two addresses.
@@ -7,11 +7,14 @@ exclusions, and the rule of one connection per address, would see two addresses.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from typing import NamedTuple
 
 import msgspec
+
+from sshprobe.model.errors import InputError
 
 _MAPPED = 0xFFFF << 32
 """The first of the IPv6 addresses that hold IPv4 ones, ::ffff:0:0/96."""
@@ -19,6 +22,12 @@ _MAPPED_LAST = _MAPPED + 2**32 - 1
 
 _UNSPECIFIED = ("0.0.0.0", "::")
 """Addresses of no host (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2). Linux connects them to itself."""
+
+MAX_LABELS = 8
+"""Labels of one target."""
+
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}=[^\s=,][^\s,]{0,127}")
+"""A key and a value, which can be written after `--label` and in a comment without quotes."""
 
 
 class Target(NamedTuple):
@@ -111,3 +120,24 @@ def is_unspecified(spec: Spec) -> bool:
     if isinstance(spec, HostSpec):
         return spec.host.partition("%")[0] in _UNSPECIFIED
     return all(last == 0 for _, _, last in spec.intervals())
+
+
+def is_label(text: str) -> bool:
+    """Return whether a text is a label."""
+    return _LABEL.fullmatch(text) is not None and text.isprintable()
+
+
+def labels_of_comment(comment: str) -> tuple[str, ...]:
+    """Return the labels of a comment that has nothing else; no labels for any other comment."""
+    words = comment.split()
+    return tuple(dict.fromkeys(words)) if all(map(is_label, words)) else ()
+
+
+def joined(
+    common: Sequence[str], own: Iterable[str], *, source: str | None = None, line: int | None = None
+) -> tuple[str, ...]:
+    """Return the labels of one target: those of all targets and its own. Raises `InputError` if there are too many."""
+    labels = tuple(dict.fromkeys((*common, *own)))
+    if len(labels) > MAX_LABELS:
+        raise InputError(f"has {len(labels)} labels: a target has at most {MAX_LABELS}", source=source, line=line)
+    return labels

@@ -15,7 +15,6 @@ from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, Record
 from sshprobe.model.verdict import Grade
 from sshprobe.targets.exclusions import Exclusions
-from sshprobe.targets.labels import joined
 from sshprobe.targets.sources import STANDARD_INPUT, read_words, refuse_header, refuse_nothing
 from sshprobe.targets.space import TargetSpace
 from sshprobe.targets.specification import (
@@ -25,7 +24,7 @@ from sshprobe.targets.specification import (
     refuse_unspecified,
     with_port,
 )
-from sshprobe.targets.specs import HostSpec, Spec, Target
+from sshprobe.targets.specs import HostSpec, Spec, Target, joined
 
 _64_BITS = 2**64 - 1
 _ROUNDS = 4

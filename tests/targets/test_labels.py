@@ -10,7 +10,7 @@ import pytest
 
 from sshprobe.model.errors import InputError
 from sshprobe.targets import LiveTargets, Target, parse_targets, targets_of_records
-from sshprobe.targets.labels import is_label, labels_of_comment
+from sshprobe.targets.specs import is_label, labels_of_comment
 from sshprobe.targets.stream import TargetStream
 from tests.sample_records import failed
 

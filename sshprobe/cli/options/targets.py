@@ -197,7 +197,7 @@ def _all_ports(
 def _checked_labels(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the values of `--label`, each once. Raises `click.BadParameter` for one that is not a label."""
     if values:
-        from sshprobe.targets.labels import MAX_LABELS, is_label
+        from sshprobe.targets.specs import MAX_LABELS, is_label
 
         for value in values:
             if not is_label(value):

@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from sshprobe.targets.inventories.source import BEHIND_JUMP, Source
-from sshprobe.targets.labels import MAX_LABELS, is_label
 from sshprobe.targets.specification import quote
-from sshprobe.targets.specs import Spec
+from sshprobe.targets.specs import MAX_LABELS, Spec, is_label
 
 OTHER_CONNECTION = "hosts that ansible does not reach by SSH"
 TEMPLATE = "hosts whose address or port is a template"

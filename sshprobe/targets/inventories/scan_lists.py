@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from sshprobe.targets.inventories import json_values
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
-from sshprobe.targets.labels import labels_of_comment
 from sshprobe.targets.sources import refuse_header, refuse_nothing
 from sshprobe.targets.specification import parse_specification
-from sshprobe.targets.specs import Spec
+from sshprobe.targets.specs import Spec, labels_of_comment
 
 _MASSCAN_LINE = re.compile(r"(open|closed|banner) (tcp|udp|sctp|icmp|oproto) \S+ \S+")
 _MASSCAN_SCREEN = re.compile(r"Discovered open port (\d+)/(tcp|udp|sctp) on (\S+)")
