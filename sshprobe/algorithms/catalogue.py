@@ -95,11 +95,6 @@ def _table(category: str) -> dict[str, Algorithm]:
     return table
 
 
-def _family_name(name: str) -> str:
-    # RFC 4462 section 2.1: the base64 of a mechanism may hold "/" and "+" but never "-".
-    return f"{name.rpartition('-')[0]}-*" if name.startswith("gss-") else name
-
-
 @lru_cache(maxsize=4096)
 def lookup(category: AlgorithmType, name: str) -> Algorithm | None:
     """Return the entry of a name (aliases have their own), or None for an unknown one.
@@ -109,8 +104,9 @@ def lookup(category: AlgorithmType, name: str) -> Algorithm | None:
     """
     table = _table(category)
     found = table.get(name)
-    if found is None and category == "kex":
-        return table.get(_family_name(name))
+    if found is None and category == "kex" and name.startswith("gss-"):
+        # RFC 4462 section 2.1: the base64 of a mechanism may hold "/" and "+" but never "-".
+        return table.get(f"{name.rpartition('-')[0]}-*")
     return found
 
 

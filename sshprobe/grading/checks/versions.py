@@ -16,7 +16,6 @@ import msgspec
 from sshprobe.algorithms.catalogue import read_table
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType
-from sshprobe.model.observation import Identification
 from sshprobe.model.verdict import Finding
 
 VERSION_HINT = FindingType(
@@ -84,13 +83,14 @@ def known_weaknesses(host: GradedHost) -> Iterator[Finding]:
     found = host.observation.identification
     if found is None:
         return
-    for hint, package in _hints(found.software, found.lasting_comments):
+    comments = found.lasting_comments
+    for hint, package in _hints(found.software, comments):
         about = "its distributor may have fixed it" if package is None else f"{package} fixes it"
         yield VERSION_HINT.judge(
             algorithm=hint.id,
             message=f"by the version alone, not verified: {hint.what}; {about}",
             expected=f"{hint.fixed} or later" + (f", or {package} or later" if package else ""),
-            observed=_observed(found),
+            observed=found.software if comments is None else f"{found.software} {comments}",
             references=(hint.id, *hint.references),
             hint=True,
         )
@@ -160,10 +160,6 @@ def _rank(character: str) -> int:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number[:DIGITS]) for number in re.findall(r"\d+", version))
-
-
-def _observed(found: Identification) -> str:
-    return found.software if found.lasting_comments is None else f"{found.software} {found.lasting_comments}"
 
 
 @cache
