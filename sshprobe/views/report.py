@@ -13,7 +13,7 @@ from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Finding, Severity
 from sshprobe.views.host_names import name_beside, natural_order, place_of, software
-from sshprobe.views.host_stats import letter
+from sshprobe.views.host_stats import letter, record_stats
 from sshprobe.views.summary import SummaryBuilder
 
 Assess = Callable[[AlgorithmType, str], tuple[Severity | None, str, bool]]
@@ -267,8 +267,9 @@ class LabelBuilder:
 
     def add(self, record: HostRecord) -> None:
         """Take one host."""
+        stats = record_stats(record)
         for label in record.labels or [_NO_LABEL]:
-            self._counts.setdefault(label, SummaryBuilder()).add(record)
+            self._counts.setdefault(label, SummaryBuilder()).add_alike(stats, 1)
 
     def build(self, summary: SummaryRecord, *, servers: int) -> ReportView:
         """Return the view of all hosts so far."""
