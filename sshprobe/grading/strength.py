@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from sshprobe.algorithms import Algorithm, AlgorithmType, lookup, weakness_of
 from sshprobe.profiles import AlgorithmRule, Profile
@@ -33,7 +34,14 @@ def modulus_strength(bits: int) -> int:
 
 def has_post_quantum(names: Iterable[str]) -> bool:
     """Return whether a list of key exchanges has a hybrid of a standard KEM (ML-KEM, sntrup761) and a sound curve."""
-    return any(_is_post_quantum(name) for name in names)
+    return any(map(is_post_quantum, names))
+
+
+@lru_cache(maxsize=4096)
+def is_post_quantum(name: str) -> bool:
+    """Return whether a key exchange is such a hybrid."""
+    entry = lookup("kex", name)
+    return entry is not None and entry.post_quantum == "hybrid" and weakness_of("kex", name) is None
 
 
 def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
@@ -43,15 +51,15 @@ def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
     if rule is None or entry is None or weakness_of(category, name) is not None:
         return False
     if category == "kex":
-        return entry.forward_secrecy == "yes" and (_is_post_quantum(name) or _reaches(entry, "kex", rule, profile))
+        return entry.forward_secrecy == "yes" and (is_post_quantum(name) or _reaches(entry, "kex", profile))
     if category == "host_key":
         # A certificate or a key in a token counts as its type, a shorter curve does not.
-        return _is_of_allowed_type(entry, rule) or _reaches(entry, "host_key", rule, profile)
+        return _is_of_allowed_type(entry, rule) or _reaches(entry, "host_key", profile)
     if category == "cipher":
         reviewed = entry.family in REVIEWED_CIPHERS
-        return reviewed and _reaches(entry, "cipher", rule, profile) and _ranks_with(entry, category, rule)
+        return reviewed and _reaches(entry, "cipher", profile) and _ranks_with(entry, category, rule)
     if category == "mac":
-        return _reaches(entry, "mac", rule, profile) and _ranks_with(entry, category, rule)
+        return _reaches(entry, "mac", profile) and _ranks_with(entry, category, rule)
     return True
 
 
@@ -70,45 +78,52 @@ def less_strong(profile: Profile, category: AlgorithmType, name: str, asks: str)
 def _weakest_bits(profile: Profile, category: AlgorithmType) -> int | None:
     """Return the strength of the weakest algorithm that a profile allows. None: it allows none of known strength."""
     rule = profile.algorithms(category)
-    if rule is None:
-        return None
-    known = [_bits(entry, profile) for entry in _entries(category, rule)]
+    return None if rule is None else _least_bits(category, rule.allowed, *_chosen_bits(profile))
+
+
+@lru_cache(maxsize=256)  # the lists of a few profiles, for each name of a host
+def _least_bits(category: AlgorithmType, allowed: tuple[str, ...], group: int | None, rsa: int | None) -> int | None:
+    known = (_bits(entry, group, rsa) for entry in _entries(category, allowed))
     return min((bits for bits in known if bits is not None), default=None)
 
 
-def _is_post_quantum(name: str) -> bool:
-    entry = lookup("kex", name)
-    return entry is not None and entry.post_quantum == "hybrid" and weakness_of("kex", name) is None
-
-
-def _entries(category: AlgorithmType, rule: AlgorithmRule) -> list[Algorithm]:
-    found = (lookup(category, name) for name in rule.allowed)
-    return [entry for entry in found if entry is not None]
+@lru_cache(maxsize=256)
+def _entries(category: AlgorithmType, allowed: tuple[str, ...]) -> tuple[Algorithm, ...]:
+    found = (lookup(category, name) for name in allowed)
+    return tuple(entry for entry in found if entry is not None)
 
 
 def _is_of_allowed_type(entry: Algorithm, rule: AlgorithmRule) -> bool:
-    alike = [other.bits for other in _entries("host_key", rule) if other.family == entry.family != "none"]
+    alike = [other.bits for other in _entries("host_key", rule.allowed) if other.family == entry.family != "none"]
     least = min((bits for bits in alike if bits is not None), default=None)
     return bool(alike) and (entry.bits is None or least is None or entry.bits >= least)
 
 
-def _bits(entry: Algorithm, profile: Profile) -> int | None:
-    if entry.family in GROUP_EXCHANGE_FAMILIES and profile.group_exchange is not None:
-        return modulus_strength(profile.group_exchange.wanted_bits)
-    if entry.category == "host_key" and entry.family == "rsa" and profile.host_key is not None:
-        least = max(profile.host_key.min_bits.rsa or 0, profile.host_key.advised_bits.rsa or 0)
-        return modulus_strength(least) if least else None
-    return entry.bits
+def _chosen_bits(profile: Profile) -> tuple[int | None, int | None]:
+    """Return the strength that a profile requires of a group exchange and of an RSA key. None: it requires none."""
+    group, keys = profile.group_exchange, profile.host_key
+    least = 0 if keys is None else max(keys.min_bits.rsa or 0, keys.advised_bits.rsa or 0)
+    return None if group is None else modulus_strength(group.wanted_bits), modulus_strength(least) if least else None
 
 
-def _reaches(entry: Algorithm, category: AlgorithmType, rule: AlgorithmRule, profile: Profile) -> bool:
-    least, own = _weakest_bits(profile, category), _bits(entry, profile)
+def _bits(entry: Algorithm, group: int | None, rsa: int | None) -> int | None:
+    if entry.family in GROUP_EXCHANGE_FAMILIES:
+        return group
+    return rsa if entry.category == "host_key" and entry.family == "rsa" else entry.bits
+
+
+def _reaches(entry: Algorithm, category: AlgorithmType, profile: Profile) -> bool:
+    least, own = _weakest_bits(profile, category), _bits(entry, *_chosen_bits(profile))
     return least is not None and own is not None and own >= least
 
 
 def _ranks_with(entry: Algorithm, category: AlgorithmType, rule: AlgorithmRule) -> bool:
-    allowed = [_rank(other) for other in _entries(category, rule)]
-    return _rank(entry) >= min(allowed, default=9)
+    return _rank(entry) >= _least_rank(category, rule.allowed)
+
+
+@lru_cache(maxsize=256)
+def _least_rank(category: AlgorithmType, allowed: tuple[str, ...]) -> int:
+    return min(map(_rank, _entries(category, allowed)), default=9)
 
 
 def _rank(entry: Algorithm) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, lookup, names, weakness, weakness_of
 from sshprobe.grading.checks.key_exchange import would_expose
-from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, is_post_quantum
 from sshprobe.remedy.remedy_context import NO_GSS, RemedyContext, not_waived
 from sshprobe.remedy.replacements import post_quantum_exchanges
 
@@ -159,7 +159,7 @@ def added_reasons(context: RemedyContext, category: AlgorithmType, names: Iterab
     there = {name for offer in context.offered[category].values() for name in offer.names}
     new = [name for name in names if name not in there]
     if category == "kex" and context.needs_post_quantum:
-        quantum = [name for name in new if has_post_quantum([name])]
+        quantum = list(filter(is_post_quantum, new))
         new = [name for name in new if name not in quantum]
         found = (f"{', '.join(quantum)}: added, as the profile requires a post-quantum exchange",) if quantum else ()
     else:

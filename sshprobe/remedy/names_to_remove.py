@@ -8,7 +8,7 @@ import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, in_openssh, is_newer_than_known
 from sshprobe.grading.offers import Offer, offers_by_type
-from sshprobe.grading.strength import has_post_quantum
+from sshprobe.grading.strength import is_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
 from sshprobe.profiles import Profile
@@ -42,7 +42,7 @@ def prepare_context(
     stay: dict[AlgorithmType, set[str]] = {}
     if gone["kex"] and loses_post_quantum(observation, profile, gone["kex"]):
         needed = bool(post_quantum_exchanges(profile, gone["kex"], platform, version, strict=strict))
-        stay["kex"] = set() if needed else {name for name in gone["kex"] if has_post_quantum([name])}
+        stay["kex"] = set() if needed else set(filter(is_post_quantum, gone["kex"]))
     if gone["host_key"]:
         stay["host_key"] = last_over_sha2(observation, gone["host_key"], waived["host_key"])
     for category, kept in stay.items():

@@ -58,7 +58,7 @@ def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
         elif category in context.lines and config_line(context, category) is not None:
             yield _list(context, before, category)
     yield from _authentication(context, before)
-    yield from _banner(context, before)
+    yield from _banner(before)
     yield from _moduli(context, before)
     yield from _new_key_steps(context, before)
 
@@ -160,7 +160,7 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
         before_it = []
 
 
-def _banner(context: RemedyContext, before: Verdict) -> Iterator[Step]:
+def _banner(before: Verdict) -> Iterator[Step]:
     """Yield the line against a banner. No line adds a banner, because its text is up to the owner."""
     found = [finding for finding in before.findings if finding.id == "authentication.banner"]
     if found:

@@ -17,7 +17,7 @@ from sshprobe.algorithms import (
 from sshprobe.grading.checks.key_exchange import would_expose
 from sshprobe.grading.offers import offers
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, key_sizes
-from sshprobe.grading.strength import has_post_quantum, is_as_strong
+from sshprobe.grading.strength import has_post_quantum, is_as_strong, is_post_quantum
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
@@ -138,9 +138,7 @@ def post_quantum_exchanges(
     sound = [
         name
         for name in names("kex")
-        if has_post_quantum([name])
-        and canonical("kex", name) not in gone
-        and takes(profile, "kex", name, strict=strict)
+        if is_post_quantum(name) and canonical("kex", name) not in gone and takes(profile, "kex", name, strict=strict)
     ]
     if platform is None:
         return sound
