@@ -18,9 +18,9 @@ def run() -> int:
 
         code = main()
         ignore()  # all output is written: keep the exit code
-    except KeyboardInterrupt:  # while modules are imported, or a signal on the way out
+    except KeyboardInterrupt:  # during imports, or a signal at exit
         return 130
-    except Exception as error:  # a module that cannot be read: no descriptor is left, or the disk is broken
+    except Exception as error:  # a module cannot be read: no descriptor is left, or the disk is broken
         from sshprobe.model.errors import bug_line
 
         print(f"error: {error.strerror if isinstance(error, OSError) else bug_line(error)}", file=sys.stderr)

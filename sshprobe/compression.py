@@ -33,7 +33,7 @@ BLOCK = 100_000
 """Bytes of lines in a block, unless one line has more. In zstd, 128 KiB is the most (RFC 8878 section 3.1.1.2)."""
 
 _READ = 4096
-"""Compressed bytes that are decompressed at once. Hostile ones become 128 MiB: a block of four bytes can be 128 KiB."""
+"""The most compressed bytes per step. Hostile ones become 128 MiB: a block of four bytes can be 128 KiB."""
 
 _LEVEL: dict[Codec, int] = {"zstd": 3, "gzip": 6}
 
@@ -103,9 +103,9 @@ def codec_of(head: bytes) -> Codec | None:
 
 
 class CompressedLines(io.RawIOBase):
-    """Compresses lines into a stream. A thread finishes a block where none is finished for a second.
+    """Compresses lines into a stream. A thread finishes a block if none was finished for a second.
 
-    Errors of the stream are raised by the next call here, whichever thread met them.
+    Errors of the stream, in either thread, are raised by the next call.
     """
 
     def __init__(self, stream: IO[bytes], codec: Codec) -> None:
@@ -130,7 +130,7 @@ class CompressedLines(io.RawIOBase):
         return self._stream.fileno()
 
     def write(self, line: Any) -> int:
-        """Compress one whole line, or several. A summary gets a frame of its own, which `--resume` can cut off."""
+        """Compress one or more complete lines. A summary gets its own frame, which `--resume` can cut off."""
         with self._lock:
             self._raise_error()
             if line.startswith(b'{"type":"summary"') or self._lines >= LINES_PER_FRAME:
@@ -200,13 +200,13 @@ class CompressedLines(io.RawIOBase):
 
 @contextlib.contextmanager
 def compressing(stream: IO[bytes], codec: Codec | None) -> Iterator[IO[bytes]]:
-    """Compress what is written during the block; without a codec, write it as it is."""
+    """Compress data written during the block; without a codec, write it unchanged."""
     if codec is None:
         yield stream
         return
     lines = CompressedLines(stream, codec)
     try:
-        yield lines  # type: ignore[misc] # all of it that sinks call
+        yield lines  # type: ignore[misc] # it has all methods that sinks call
         lines.finish()
     finally:
         lines.stop()
@@ -216,7 +216,7 @@ def compressing(stream: IO[bytes], codec: Codec | None) -> Iterator[IO[bytes]]:
 
 
 class Decompressed(io.BufferedReader):
-    """The content of a compressed file. It ends where the file ends, also inside a frame; `seek(0)` begins again."""
+    """The content of a compressed file. It ends with the file, also inside a frame; `seek(0)` begins again."""
 
     def __init__(self, stream: IO[bytes], codec: Codec) -> None:
         self.codec = codec
@@ -226,7 +226,7 @@ class Decompressed(io.BufferedReader):
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether the file ended inside a frame, once it is read to its end."""
+        """Whether the file ends inside a frame; known after reading it."""
         return self._frames.is_cut_off
 
     @property
@@ -243,7 +243,7 @@ def plain(stream: IO[bytes]) -> IO[bytes]:
 
 
 class _Frames(io.RawIOBase):
-    """Decompresses frames one after the other, up to the size that the file has now: it may grow meanwhile."""
+    """Decompresses frames one by one, up to the current size of the file, which may grow meanwhile."""
 
     def __init__(self, stream: IO[bytes], codec: Codec) -> None:
         self.starts: list[tuple[int, int]] = []
@@ -291,7 +291,7 @@ class _Frames(io.RawIOBase):
         return size
 
     def _read_some(self) -> bool:
-        """Decompress a little. Return False at the end of the file."""
+        """Decompress one step. Return False at the end of the file."""
         data = self._rest or self._stream.read(min(_READ, self._end - self._fed))
         if not self._rest:
             self._fed += len(data)
@@ -304,7 +304,7 @@ class _Frames(io.RawIOBase):
             self.starts.append((self._made, self._fed - len(data)))
         try:
             self._ready = self._frame.decompress(data)
-        except Exception as error:  # ZstdError and zlib.error have no base of their own
+        except Exception as error:  # ZstdError and zlib.error have no common base class
             raise OSError(errno.EIO, f"its compressed data is damaged ({error})") from None
         self._made += len(self._ready)
         if self._frame.eof:

@@ -11,7 +11,7 @@ V = TypeVar("V")
 MAX_ENTRIES = 1024
 
 MAX_WEIGHT = 4 * 1024 * 1024
-"""Bytes of JSON. Its objects take about three times as many. A common server needs 10 kB for one profile, a server that
+"""Bytes of JSON. Its objects need about three times as many. A common server needs 10 kB for one profile, a server that
 invents names may need megabytes."""
 
 

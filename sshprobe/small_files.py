@@ -1,4 +1,4 @@
-"""Reads files of users: errors that name the file, and files that have to fit into memory (profiles, lists of keys)."""
+"""Reads small files of users into memory (profiles, lists of keys), with the name of the file in errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def reading(source: str) -> Iterator[None]:
 
 
 def open_named(path: str | Path) -> IO[bytes]:
-    """Open a file to read bytes. Raises `InputError` if its name cannot be one, and `OSError`."""
+    """Open a file to read bytes. Raises `InputError` for an impossible file name, and `OSError`."""
     try:
         return Path(path).open("rb")
     except ValueError:

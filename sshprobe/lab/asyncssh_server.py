@@ -1,4 +1,4 @@
-"""asyncssh servers in this process, with any set of algorithms, also those that no packaged server offers today.
+"""asyncssh servers in this process, with any set of algorithms, including those that no packaged server offers today.
 
 asyncssh is imported when a server starts.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What a server offers, in order; None means asyncssh's own default. `host_keys`: "type[:bits]", SSH names."""
+    """The offers of a server, in order; None means asyncssh's default. `host_keys`: "type[:bits]", SSH names."""
 
     description: str
     host_keys: Sequence[str]
@@ -35,7 +35,7 @@ class Preset:
 PRESETS = {
     "hardened": Preset(
         "asyncssh, post-quantum and elliptic curves only, public keys only",
-        # asyncssh offers ssh-rsa, SHA-1, wherever there is an RSA key.
+        # asyncssh offers ssh-rsa, SHA-1, with any RSA key.
         host_keys=("ssh-ed25519", "ecdsa-sha2-nistp256"),
         kex=("mlkem768x25519-sha256", "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp521"),
         ciphers=("chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr"),
@@ -45,7 +45,7 @@ PRESETS = {
         options={"signature_algs": ["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256"]},
     ),
     "default": Preset(
-        "asyncssh as it comes, with passwords",
+        "asyncssh with default settings and passwords",
         host_keys=("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa:2048"),
     ),
     "small-key": Preset(
@@ -78,7 +78,7 @@ PRESETS = {
 
 
 class AsyncSSHServer(LabServer):
-    """An asyncssh server on this event loop, from a `PRESETS` name or a Preset of your own.
+    """An asyncssh server on this event loop, from a name in `PRESETS` or a custom Preset.
 
     It accepts no password and no key. With `accept_none`, everyone is logged in on the "none" request (RFC 4252 section
     5.2), but there is no shell. `banner` is sent before authentication.

@@ -22,10 +22,10 @@ class DropbearServer(ProgramServer):
     """`dropbear -F -E` with host keys of its own: "type[:bits]" in dropbearkey's words (rsa, ecdsa, ed25519, dss), or
     a Path of one of its private keys.
 
-    `options`: more command line words, such as "-s" (offer no password). Nobody can log in, although the server offers
-    passwords and keys: it refuses root (`-w`) and everyone outside a group without members (`-G`). `authorized_keys`:
-    a folder with a file of this name, whose keys log in (`-D`, 2025.87 and later). `build`: a folder with `dropbear`
-    and `dropbearkey`, in place of the system's.
+    `options`: further command line options, such as "-s" (offer no password). Nobody can log in, although the server
+    offers passwords and keys: it refuses root (`-w`) and everyone outside a group without members (`-G`).
+    `authorized_keys`: a folder with a file of this name, whose keys log in (`-D`, 2025.87 and later). `build`: a folder
+    with `dropbear` and `dropbearkey`, instead of the system's.
     """
 
     READY = "Not backgrounding"  # written once it listens (svr-main.c, main_noinetd)
@@ -61,7 +61,7 @@ class DropbearServer(ProgramServer):
         if self.authorized_keys is None:
             words += ["-w", "-G", _empty_group()]
         else:
-            # Every folder of the path has to be closed to others, which /tmp is not: a relative path has none above.
+            # Every folder of the path must be closed to others, unlike /tmp. A relative path has no folders above.
             # Root can log in with keys, but never with a password (`-g`).
             words = ["env", "-C", self.authorized_keys, *words, "-g", "-D", "."]
         words += ["-P", directory / "pid", *self.options]

@@ -19,7 +19,7 @@ from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 
 @dataclass(frozen=True, slots=True)
 class MissingServer:
-    """A server that is not installed. `package`: Debian's. `left_out`: what the fleet and the tests lack without it."""
+    """A server that is not installed. `package`: Debian's. `left_out`: the missing parts of the fleet and the tests."""
 
     name: str
     package: str
@@ -33,17 +33,15 @@ def missing_servers() -> list[MissingServer]:
     """Return the servers of the lab that are not installed on this machine."""
     missing = []
     if not _openssh():
-        missing.append(
-            MissingServer("OpenSSH", "openssh-server", "OpenSSH as it comes, OpenSSH as Mozilla Modern, a weak OpenSSH")
-        )
+        missing.append(MissingServer("OpenSSH", "openssh-server", "OpenSSH, default, as Mozilla Modern, and weak"))
     if not find_openssh(minimum=(9, 8)):
         missing.append(
             MissingServer("OpenSSH 10", "openssh-server of bookworm-backports", "a server with PerSourcePenalties")
         )
     if find_dropbear() is None:
-        missing.append(MissingServer("Dropbear", "dropbear-bin", "Dropbear as it comes"))
+        missing.append(MissingServer("Dropbear", "dropbear-bin", "Dropbear with default settings"))
     if find_tinyssh() is None:
-        missing.append(MissingServer("TinySSH", "tinysshd", "TinySSH as it comes"))
+        missing.append(MissingServer("TinySSH", "tinysshd", "TinySSH with default settings"))
     return missing
 
 
@@ -74,7 +72,7 @@ def demo_fleet() -> list[LabServer]:
     ]
     if _openssh():
         sshds = find_openssh()
-        fleet.append(OpenSSHServer(sshds[0], name="openssh-default", description="OpenSSH as it comes"))
+        fleet.append(OpenSSHServer(sshds[0], name="openssh-default", description="OpenSSH with default settings"))
         modern = OpenSSHServer(
             sshds[0],
             config_lines=MOZILLA_MODERN,
@@ -96,9 +94,9 @@ def demo_fleet() -> list[LabServer]:
             for sshd in sshds[1:]
         ]
     if find_dropbear() is not None:
-        fleet.append(DropbearServer(description="Dropbear as it comes"))
+        fleet.append(DropbearServer(description="Dropbear with default settings"))
     if find_tinyssh() is not None:
-        fleet.append(TinySSHServer(description="TinySSH as it comes"))
+        fleet.append(TinySSHServer(description="TinySSH with default settings"))
     for server, address in zip(fleet, loopback_addresses(len(fleet)), strict=True):
         server.host = address
     return fleet
@@ -108,7 +106,7 @@ def demo_fleet() -> list[LabServer]:
 async def running(servers: Sequence[LabServer]) -> AsyncIterator[Sequence[LabServer]]:
     """Start all `servers` at once, and stop them at the end. If one does not start, stop the others.
 
-    Raises the LabError of the first that did not start.
+    Raises the LabError of the first server that did not start.
     """
     async with AsyncExitStack() as started:
         try:

@@ -30,7 +30,7 @@ MOZILLA_MODERN = (
 )
 MOZILLA_MODERN_KEYS = ("ed25519", "rsa:3072", "ecdsa")
 
-# What OpenSSH still has and no longer offers by itself.
+# Algorithms that OpenSSH still has but no longer offers by default.
 WEAK = (
     "KexAlgorithms diffie-hellman-group1-sha1,diffie-hellman-group14-sha1,diffie-hellman-group-exchange-sha1",
     "Ciphers 3des-cbc,aes128-cbc,aes256-cbc,aes128-ctr",
@@ -41,7 +41,7 @@ WEAK = (
 
 @dataclass(frozen=True, slots=True)
 class OpenSSH:
-    """An sshd on this machine: its `path` and `version` (9, 2). `root` is the folder of one that is unpacked."""
+    """An sshd on this machine: its `path` and `version` (9, 2). `root` is the folder of an unpacked one."""
 
     path: Path
     version: tuple[int, int]
@@ -58,7 +58,7 @@ class OpenSSH:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A host certificate to be made for the host key `key` (as in `host_keys`), signed by a CA key of the lab's own.
+    """A host certificate to be made for the host key `key` (as in `host_keys`), signed by the lab's CA key.
 
     `validity` is in ssh-keygen's words (`-V`): "-1d:+52w", "always:forever".
     """
@@ -75,7 +75,7 @@ def _checkout() -> Path:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    # Old versions do not know -V, and name themselves in the usage line.
+    # Old versions do not know -V, but print their version in the usage line.
     done = subprocess.run([path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     found = re.search(r"OpenSSH_(\d+)\.(\d+)", done.stderr + done.stdout)
     return None if found is None else (int(found[1]), int(found[2]))
@@ -107,15 +107,15 @@ def find_debian(release: int) -> OpenSSH | None:
 
 
 class OpenSSHServer(ProgramServer):
-    """`sshd -D -e` with a folder, a configuration and host keys of its own. Runs as root or as an ordinary user.
+    """`sshd -D -e` with its own folder, configuration and host keys. Runs as root or as an ordinary user.
 
-    `binary`: which sshd (default: the first that `find_openssh` finds). `config_lines`: sshd_config lines; the lab's
-    own lines stand before them, and sshd takes the first of two: nobody can log in, whatever they say. `host_keys`:
-    "type[:bits]" in ssh-keygen's words, or a Path of a private key to use. `certificates`: host certificates to
-    make. `moduli`: a moduli file of yours; `minimum_modulus_bits`: the system's moduli from that size on
-    (None for both: the system's as they are). `authorized_keys`: a file of public keys that may log in as the user
-    whose process this is; without it nobody may. `log_level`: sshd's LogLevel; `connections` needs VERBOSE. It does
-    not count connections that sshd refuses ("drop connection").
+    `binary`: which sshd (default: the first that `find_openssh` finds). `config_lines`: sshd_config lines. The lab's
+    lines come first, and sshd uses the first of two, so nobody can log in despite them. `host_keys`: "type[:bits]" in
+    ssh-keygen's words, or a Path of a private key to use. `certificates`: host certificates to make. `moduli`: a moduli
+    file of yours; `minimum_modulus_bits`: the system's moduli from that size on (None for both: the system's as they
+    are). `authorized_keys`: a file of public keys that may log in as the user of this process; without it nobody may.
+    `log_level`: sshd's LogLevel; `connections` needs VERBOSE. It does not count connections that sshd refuses ("drop
+    connection").
     """
 
     CONNECTION = "^Connection from "
@@ -215,8 +215,8 @@ class OpenSSHServer(ProgramServer):
                 getpass.getuser(),
             )
         else:
-            # Of the two users nobody has no password, and root's is not accepted. They are allowed as on a server in
-            # use: "none" for a user who is not allowed costs the client a larger penalty, and a line in the log.
+            # Of the two users, nobody has no password, and root's is not accepted. They are allowed as on a real
+            # server: "none" for a user who is not allowed costs the client a larger penalty, and a line in the log.
             keys, strict, root, users = "none", [], "no", "root nobody"
         lines = ["UsePAM no", f"AuthorizedKeysFile {keys}", "PermitEmptyPasswords no", f"PermitRootLogin {root}"]
         return [*lines, f"AllowUsers {users}", *strict]
@@ -234,7 +234,7 @@ class OpenSSHServer(ProgramServer):
 
 
 def long_moduli(bits: int) -> str:
-    """The lines of the system's moduli file whose modulus has at least `bits` bits (moduli(5) writes one less)."""
+    """Return the lines of the system's moduli file with moduli of at least `bits` bits (moduli(5) writes one less)."""
     for path in _SYSTEM_MODULI:
         if path.exists():
             lines = (line.split() for line in path.read_text("ascii").splitlines() if not line.startswith("#"))

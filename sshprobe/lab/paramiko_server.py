@@ -29,7 +29,7 @@ class _Log(logging.Handler):
 class ParamikoServer(LabServer):
     """A paramiko server in this process. `host_keys`: "rsa[:bits]", "ecdsa[:bits]", "ed25519".
 
-    `kex`, `ciphers` and `macs`: what to offer in place of paramiko's own lists. It accepts no password and no key. With
+    `kex`, `ciphers` and `macs`: lists to offer instead of paramiko's own. It accepts no password and no key. With
     `accept_none`, everyone is logged in on the "none" request. `moduli`: the text of a moduli file; without one the
     server refuses group exchange.
     """
@@ -46,7 +46,7 @@ class ParamikoServer(LabServer):
         moduli: str | None = None,
         host: str = "127.0.0.1",
         name: str = "paramiko",
-        description: str = "paramiko as it comes",
+        description: str = "paramiko with default settings",
     ) -> None:
         super().__init__(name, description, host)
         self.key_specs = tuple(host_keys)
@@ -107,7 +107,7 @@ class ParamikoServer(LabServer):
             transport.daemon = True
             transport.set_log_channel(channel)
             if groups is not None:
-                transport._modulus_pack = groups  # of this server alone: load_server_moduli sets it for all
+                transport._modulus_pack = groups  # only of this server: load_server_moduli sets it for all
             options: Any = transport.get_security_options()
             options.kex = self.kex or options.kex
             options.ciphers = self.ciphers or options.ciphers

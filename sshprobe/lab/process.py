@@ -43,9 +43,9 @@ def free_port(host: str) -> int:
 
 
 def run_tool(*arguments: str | Path) -> str:
-    """Run a short-lived program (ssh-keygen and the like) to its end and return its standard output.
+    """Run a short program, such as ssh-keygen, and return its standard output.
 
-    Raises LabError with what it wrote to standard error.
+    Raises LabError with its standard error.
     """
     try:
         done = subprocess.run(
@@ -75,8 +75,8 @@ class ServerProcess:
     def __init__(self, arguments: Sequence[str | Path], log_file: Path, *, stdio: socket.socket | None = None) -> None:
         """Start it. `stdio` becomes its standard input and output (inetd style); otherwise it has no input.
 
-        Its own session: an interrupt from the terminal ends us, and we end it. `setpriv` (util-linux), where
-        installed, has the kernel end it too when we are killed without a chance to.
+        It has its own session: an interrupt from the terminal ends us, and we end it. If `setpriv` (util-linux) is
+        installed, the kernel also ends it when we are killed.
         """
         words = [str(argument) for argument in arguments]
         setpriv = find_program("setpriv")

@@ -13,11 +13,11 @@ from sshprobe.lab.server import HostKey, LabError, LabServer
 
 
 class ProgramServer(LabServer):
-    """One process that serves until it is ended. Its log is its standard output and error.
+    """One process that serves until it is stopped. Its log is its standard output and error.
 
     `key_specs`: host keys to make, "type[:bits]" as the program's key generator names them, or the Path of a private
-    key to use. No connection is made to find out whether the server is ready: OpenSSH 9.8 and later charge a penalty
-    for each, and tests count the connections in the log.
+    key to use. The start makes no test connection: OpenSSH 9.8 and later impose a penalty for each, and tests count the
+    connections in the log.
     """
 
     READY = "lab: listening"

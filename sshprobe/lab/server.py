@@ -38,7 +38,7 @@ class HostKey:
 
     @classmethod
     def from_file(cls, path: Path) -> HostKey:
-        """Read a `.pub` file: type, base64, and a comment, which is ignored."""
+        """Read a `.pub` file: type, base64, and a comment that is ignored."""
         name, encoded = path.read_text("ascii").split()[:2]
         return cls(name, base64.b64decode(encoded), path)
 

@@ -22,8 +22,8 @@ def find_tinyssh() -> Path | None:
 class TinySSHServer(LabServer):
     """`tinysshd` behind an accept loop, with one Ed25519 host key. It has no passwords, only users' authorized keys.
 
-    `options`: more words for tinysshd, such as "-S" (no curve25519) or "-P" (no post-quantum). `pid` is None, because
-    this process listens; `children` are the processes of tinysshd.
+    `options`: further options of tinysshd, such as "-S" (no curve25519) or "-P" (no post-quantum). `pid` is None,
+    because this process listens; `children` are the processes of tinysshd.
     """
 
     def __init__(

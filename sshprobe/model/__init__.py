@@ -1,1 +1,1 @@
-"""Data only: the types that other packages share, and that records are written from."""
+"""Data only: the types of records, and others that packages share."""

@@ -56,8 +56,8 @@ def bug_line(error: BaseException) -> str:
 
 
 def log_in_one_line() -> None:
-    """Have what is logged of our bugs, and of asyncio's, in one line on standard error; whole with `--debug`."""
-    import logging  # which commands without a network do not need
+    """Log our own bugs and those of asyncio in one line on standard error; in full with `--debug`."""
+    import logging  # commands without a network do not need it
 
     class OneLine(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:

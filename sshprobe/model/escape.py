@@ -1,8 +1,8 @@
 """Makes bytes and text from servers safe to print.
 
-A banner can hold terminal escapes, bidirectional overrides and worse. All data of a server goes through here on its way
-to a record, a terminal or a log. The result has printable ASCII, and printable characters that cannot move the cursor
-or reorder text. All others become visible escapes such as \\x1b or \\u202e. A backslash is doubled, so that the
+A banner can contain terminal escapes, bidirectional overrides and worse. All data of a server is escaped here before it
+reaches a record, a terminal or a log. The result has printable ASCII, and printable characters that cannot move the
+cursor or reorder text. All others become visible escapes such as \\x1b or \\u202e. A backslash is doubled, so that the
 original can be restored.
 """
 
@@ -45,7 +45,7 @@ def unescape_text(text: str) -> str:
 def escape_unprintable(text: str) -> str:
     """Return `text` with unsafe characters escaped and backslashes unchanged, for the step before a terminal.
 
-    Escaped text of a record stays the same. But a records file can come from anywhere and hold anything.
+    Escaped text of a record stays the same. But a records file is not trusted.
     """
     if text.isascii() and text.isprintable():
         return text

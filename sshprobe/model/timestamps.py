@@ -37,7 +37,7 @@ def encode_seconds(seconds: float) -> str:
     return f"{_to_the_second(whole)}.{milliseconds:03d}Z"
 
 
-@lru_cache(maxsize=16)  # hosts are begun by the thousand a second
+@lru_cache(maxsize=16)  # thousands of hosts are started per second
 def _to_the_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 

@@ -1,1 +1,1 @@
-"""Differences between Linux, macOS and Windows. No other module checks which system it runs on."""
+"""Differences between Linux, macOS and Windows. No other module checks the system."""

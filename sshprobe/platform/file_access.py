@@ -15,8 +15,8 @@ OPEN_SAFELY: int = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 def try_lock(number: int) -> bool:
     """Lock an open file for this process, or return False if another has it. It is released when the file is closed.
 
-    By flock(2), which on NFS becomes a lock of the server; on Windows by a lock on the first byte. Raises `OSError`
-    where a file system has no locks.
+    By flock(2), which on NFS becomes a lock of the server; on Windows by a lock on the first byte. Raises `OSError` if
+    the file system has no locks.
     """
     try:
         import fcntl
@@ -36,7 +36,7 @@ def try_lock(number: int) -> bool:
 
 
 def locks_stop_readers() -> bool:
-    """Whether nobody can read a file that is locked: on Windows."""
+    """Whether a locked file cannot be read, as on Windows."""
     return sys.platform == "win32"
 
 

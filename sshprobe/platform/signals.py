@@ -55,7 +55,7 @@ def around_stops(before: Callable[[], None], after: Callable[[], None]) -> Itera
     def stop(number: int, frame: FrameType | None) -> None:
         before()
         signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)  # it stops in here
+        signal.raise_signal(number)  # the process stops here
         signal.signal(number, stop)
         after()
 
@@ -98,7 +98,7 @@ def on_interrupt(
     another signal, counts twice and calls `unblock`, which may raise.
     """
     loop: Any = None
-    if "asyncio" in sys.modules:  # else no loop is running
+    if "asyncio" in sys.modules:  # otherwise no loop is running
         with suppress(RuntimeError):
             loop = sys.modules["asyncio"].get_running_loop()
     times = 0

@@ -1,4 +1,4 @@
-"""The event loop, the poll set, and what sockets, routes and IPv6 zones are like on this system."""
+"""The event loop, the poll set, and the differences of sockets, routes and IPv6 zones on this system."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def poll_set() -> select.epoll:
 
 
 def has_netlink() -> bool:
-    """Whether the kernel tells routes, links and neighbours: rtnetlink(7), on Linux."""
+    """Whether the kernel reports routes, links and neighbours: rtnetlink(7), on Linux."""
     return hasattr(socket, "AF_NETLINK")
 
 
 def queued_errors(sock: socket.socket) -> list[bytes]:
-    """Return what the kernel knows of the error of a socket: `sock_extended_err` of ip(7). Empty except on Linux."""
+    """Return the kernel's details of a socket's error: `sock_extended_err` of ip(7). Empty except on Linux."""
     flag = getattr(socket, "MSG_ERRQUEUE", None)
     try:
         return [] if flag is None else [data for _, _, data in sock.recvmsg(512, 512, flag)[1]]

@@ -1,4 +1,4 @@
-"""Open files, processors, copies of this process, its user, and where its settings are."""
+"""Open files, processors, forks, the user, and the settings folder of this process."""
 
 from __future__ import annotations
 

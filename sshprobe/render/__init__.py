@@ -1,1 +1,1 @@
-"""Views and records as text or documents: one module or folder a format. Nothing here knows how facts were obtained."""
+"""Views and records as text or documents: one module or folder per format, independent of the source of the facts."""

@@ -132,8 +132,8 @@ class TargetRun(Generic[T, R]):
         self._locked = 0  # the number of them that we have acquired
         self._has_slot = False
         self._is_resting = False
-        self._waits_for: Callable[[], None] | None = None  # cancels the wait for a slot or address
-        self._tries = 0  # of the job that failed because this machine ran out of something
+        self._waits_for: Callable[[], None] | None = None  # called with the slot or address that we wait for
+        self._tries = 0  # of the job that failed because this machine ran out of resources
         self._checks = runs.pauses.monitor.checks  # the check at the start of the job or of the lookup
         self._fresh_starts = 0  # because of outages
 

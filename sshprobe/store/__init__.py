@@ -1,1 +1,1 @@
-"""Records on disk: written, locked, backed up, resumed and read back. Nothing here knows how records look to people."""
+"""Records on disk: writing, locks, backups, resuming and reading. This package does not format records for people."""

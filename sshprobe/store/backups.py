@@ -1,4 +1,4 @@
-"""Backups of files that are replaced: their names, and what a file holds."""
+"""Backups of files that are replaced: their names, and their contents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INTERRUPTED = re.compile(
 )
 
 TAIL = 2**20
-"""Bytes at the end of a document or report that show whether its scan was interrupted."""
+"""The number of bytes at the end of a document or report that show whether its scan was interrupted."""
 
 _DOCUMENT = b'{"sweep":'
 
@@ -37,16 +37,16 @@ def holds_sweep(name: str) -> bool:
 
 
 class FileContents(NamedTuple):
-    """What a file holds."""
+    """The contents of a file."""
 
     hosts: int | None
     """Number of host records. None: it is not a file of lines."""
     finished: bool
-    """Whether its scan was finished. True also if it is not a scan: it may be somebody's work."""
+    """Whether its scan was finished. Also true if it is not a scan: it may be a user's work."""
 
 
 def contents_of(path: Path) -> FileContents | None:
-    """Return what a file holds; None if it is empty or a scan without hosts. Raises `OSError`."""
+    """Return the contents of a file; None if it is empty or a scan without hosts. Raises `OSError`."""
     with plain(path.open("rb")) as stream:
         try:
             return _contents_of(stream)
@@ -95,7 +95,7 @@ def _real_name(name: str) -> str:
 
 
 def back_up(path: Path, name: str) -> str | None:
-    """Give a file the name of its backup too, and return a message. None: the file holds nothing.
+    """Link a file to the name of its backup, and return a message. None: the file has no content.
 
     The backup of a finished scan is never replaced by an interrupted one.
     """
@@ -135,7 +135,7 @@ def _phrase(contents: FileContents) -> tuple[str, str]:
 
 
 def _link_as(path: Path, kept: Path) -> None:
-    """Link a file to a second name, which another file may have now; rename it where there are no links."""
+    """Link a file to a second name, which may exist; rename it if the file system has no links."""
     if kept.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     link = hidden(kept, PART)
@@ -150,4 +150,4 @@ def _link_as(path: Path, kept: Path) -> None:
     except BaseException:
         link.unlink(missing_ok=True)
         raise
-    link.unlink(missing_ok=True)  # rename(2) does nothing where both are the same file already
+    link.unlink(missing_ok=True)  # rename(2) does nothing if both are already the same file

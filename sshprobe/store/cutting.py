@@ -1,4 +1,4 @@
-"""Where a compressed file of records that was cut off can be ended, so that a scan can be resumed in it."""
+"""The places where an incomplete compressed file of records can be ended, so that its scan can be resumed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ _GZIP_FLUSHED = b"\x00\x00\xff\xff"
 
 
 class Cut(NamedTuple):
-    """Where a compressed file can be cut off, so that the rest is whole again."""
+    """A place to cut a compressed file, so that the rest is complete."""
 
     content: int
     """Bytes of content before it."""
     size: int
     """Bytes of the file that are kept."""
     ending: bytes
-    """What ends the frame there."""
+    """The bytes that end the frame there."""
 
 
 def find_cut(content: Decompressed, most: int) -> Cut:
     """Return the last cut after a line that keeps at most `most` bytes of content. All content must have been read.
 
     Raises:
-        InputError: the file is of another program, whose blocks end inside lines, or cut off inside its first block.
+        InputError: if the file is from another program, whose blocks end inside lines, or is cut off inside its first
+    block.
     """
     start, offset = max(each for each in content.starts if each[0] <= most)
     cut = Cut(start, offset, b"")

@@ -1,7 +1,7 @@
-"""Write files safely: a new file is made beside the old one and renamed to it, by one process at a time.
+"""Writes files safely: a new file is made next to the old one and renamed to it, by one process at a time.
 
-The old content is kept as `FILE~` if the caller wants that. At every moment FILE is the old file or the new one, even
-if the process is killed.
+The old content is kept as `FILE~` if the caller wants that. FILE is always the old file or the new one, even if the
+process is killed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS, errno.ENOSYS}
 
 @contextlib.contextmanager
 def writing(name: str, say: Say | None = None) -> Iterator[None]:
-    """Hold the lock of a file during the block, to write it. Only a regular file has a lock.
+    """Hold the lock for writing a file during the block. Only a regular file has a lock.
 
     Raises:
         InputError: another process writes to it, or it cannot be written.
@@ -61,7 +61,7 @@ def replacing(name: str, *, keeping: Say | None = None, private: bool = True) ->
 
 
 class Kept(NamedTuple):
-    """The part of a file of lines to which other lines are appended."""
+    """The part of a file of lines to which lines are appended."""
 
     size: int = 0
     """Bytes of the file; 0: it is replaced."""
@@ -73,7 +73,7 @@ class Kept(NamedTuple):
 
 @contextlib.contextmanager
 def appending_lines(name: str, kept: Kept = Kept(), *, keeping: Say | None = None) -> Iterator[IO[bytes]]:  # noqa: B008
-    """Open a file to append lines as results come, after the part that is kept; the rest is cut off.
+    """Open a file to append lines after the kept part; the rest is cut off.
 
     A new file is compressed if its suffix says so. It replaces the old one at the first flush, so that it never begins
     with half a line. `keeping`: keep the old content as `name~`, and call this with a message.
@@ -115,21 +115,21 @@ def _cut_off(name: str, kept: Kept) -> Iterator[IO[bytes]]:
     try:
         yield stream
     except BaseException:
-        raw.close()  # not flushed: that could fail, or block, once more
+        raw.close()  # not flushed: that could fail or block again
         raise
     stream.close()
 
 
 class _Raw(io.FileIO):
-    """A file whose errors name it."""
+    """A file that has its name in errors."""
 
     def __init__(self, number: int, name: str) -> None:
         super().__init__(number, "wb")
         self._user_name = name
 
     def write(self, data: Any) -> int:
-        """Write some of the data."""
-        try:  # for each host, so without the generator of `errors_named`
+        """Write part of the data."""
+        try:  # called for each host, so without the generator of `errors_named`
             return super().write(data)
         except BrokenPipeError:
             raise
@@ -151,19 +151,19 @@ class _Lines(io.BufferedWriter):
 
 
 class _NewFile:
-    """A file that is being written, before it replaces the old one."""
+    """A file while it is written, before it replaces the old one."""
 
     def __init__(self, name: str, path: Path | None, stream: _Lines, part: Path | None, keeping: Say | None) -> None:
         self.stream = stream
         self.direct = part is None
-        """Whether it is written in its place, and nothing is renamed."""
+        """Whether it is written in place, without a rename."""
         self._name = name
         self._path = path
         self._part = part
         self._keeping = keeping
 
     def appear(self) -> None:
-        """Replace the old file, after a backup if that is wanted."""
+        """Replace the old file, after a backup if requested."""
         self.stream.appear = None
         if self._part is None or self._path is None:
             return
@@ -203,7 +203,7 @@ def _new_file(name: str, keeping: Say | None, private: bool) -> Iterator[_NewFil
             new.stream.close()
         except BaseException:
             if raw is not None:
-                raw.close()  # not flushed: that could fail, or block, once more
+                raw.close()  # not flushed: that could fail or block again
             if part is not None:
                 part.unlink(missing_ok=True)
             raise
@@ -221,15 +221,15 @@ def _opened_directly(name: str) -> int:
 
 
 def _opened_beside(path: Path, name: str, keeping: Say | None, private: bool) -> tuple[int, Path | None]:
-    """Open a new file beside its place, with the owner and mode of the old one."""
+    """Open a new file next to the old one, with its owner and mode."""
     part = hidden(path, PART)
     try:
-        part.unlink(missing_ok=True)  # of a process that was killed: the lock is ours
+        part.unlink(missing_ok=True)  # left by a killed process: we have the lock
         number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not path.is_file():
             raise unwritable(name, error) from None
-        number = _opened_directly(name)  # our file in a folder that we cannot write
+        number = _opened_directly(name)  # our file in a folder without write permission
         if keeping is not None:
             keeping(f"{name} is replaced, and what it held could not be kept: its folder cannot be written to")
         return number, None
@@ -244,14 +244,14 @@ def _opened_beside(path: Path, name: str, keeping: Say | None, private: bool) ->
 
 
 def _tidy(path: Path) -> None:
-    """Remove unfinished files of a process that was killed: the lock is ours."""
+    """Remove unfinished files of a killed process: we have the lock."""
     for each in (path, Path(f"{path}~"), Path(f"{path}.interrupted~")):
         with contextlib.suppress(OSError):
             hidden(each, PART).unlink()
 
 
 def _sync(stream: IO[bytes]) -> None:
-    """Flush to the disk, where the file system can do that."""
+    """Flush to the disk, if the file system supports it."""
     stream.flush()
     try:
         os.fsync(stream.fileno())

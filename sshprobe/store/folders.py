@@ -36,7 +36,7 @@ def replacing_folder(name: str, ending: str) -> Iterator[str]:
     with locked(path, name), errors_named(name):
         _check(path, name, ending)
         part, old = hidden(path, PART), hidden(path, _OLD)
-        for left in (part, old):  # of a process that was killed: the lock is ours
+        for left in (part, old):  # left by a killed process: we have the lock
             shutil.rmtree(left, ignore_errors=True)
         part.mkdir(mode=0o700)
         try:

@@ -1,7 +1,7 @@
 """Which records count if several scans are read together: those of the latest informative scan of each target.
 
-Silence replaces nothing: a server that was bad on Monday and did not answer on Tuesday is not known to be fixed. A
-closed port, or a service other than SSH, is not silence.
+Silence replaces nothing: a server that had findings on Monday and did not answer on Tuesday may not be fixed. A closed
+port, or a service other than SSH, is not silence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Place = tuple[str, int]
 
 
 class _Seen(NamedTuple):
-    """A target in one scan, which with `--all-addresses` has several records of it. The greater counts."""
+    """A target in one scan, which has several records of it with `--all-addresses`. The greater one counts."""
 
     informative: bool
     at: str
@@ -36,7 +36,7 @@ class _Known:
 
 
 class LatestRecords:
-    """Learns all records of several scans, and then picks.
+    """Reads all records of several scans, and then selects those that count.
 
     A scan begins with its file and with each header in it. The records of one scan count for a host and port: the
     latest by `started_at`, or the one named last. A scan in which the host was silent counts only if it was silent in
@@ -48,7 +48,7 @@ class LatestRecords:
         self._known: dict[Place, _Known] = {}
 
     def learn(self, records: Iterable[tuple[int, Record]]) -> None:
-        """Take all records, each with the number of its scan; those of one scan come together."""
+        """Read all records, each with the number of its scan; those of one scan are consecutive."""
         now: dict[Place, _Seen] = {}
         current = 0
         for sweep, record in records:
@@ -64,7 +64,7 @@ class LatestRecords:
         self._settle(now)
 
     def _settle(self, now: dict[Place, _Seen]) -> None:
-        """Compare the targets of one scan with what is known of them."""
+        """Compare the targets of one scan with their earlier records."""
         for place, seen in now.items():
             known = self._known.get(place)
             if known is None:
@@ -79,7 +79,7 @@ class LatestRecords:
 
     @property
     def left_out(self) -> int:
-        """How many records do not count because another one of the same target does."""
+        """The number of records that do not count because another one of the same target does."""
         return sum(
             known.records - known.counts.records - (0 if known.silent is None else known.silent.records)
             for known in self._known.values()

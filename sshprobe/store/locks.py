@@ -1,12 +1,12 @@
-"""Locks on files that are written, so that two processes never write one file.
+"""Locks on output files, so that two processes never write one file.
 
-The lock of FILE is flock(2) on `.FILE.lock` beside it, which is there only while somebody writes. The file itself
-cannot carry the lock: a new file takes its place by rename, and before the first run there is none. `FILE~` and
-`FILE.interrupted~` share the lock of FILE, because a writer of FILE moves them. A killed process leaves its lock
-file, but no lock: the next process that writes FILE takes it over and removes it. What is at FILE is locked too,
-because `--resume` writes to it in its place: it may have another name, by a hard link.
+The lock of FILE is flock(2) on `.FILE.lock` next to it, which exists only during a write. FILE itself cannot have the
+lock: a new file replaces it by a rename, and before the first run it does not exist. `FILE~` and `FILE.interrupted~`
+share the lock of FILE, because a writer of FILE moves them. A killed process leaves its lock file, but no lock: the
+next process that writes FILE reuses and removes it. The existing FILE is locked too, because `--resume` writes to it in
+place, and it may have another name by a hard link.
 
-Readers take no lock. Where a file system has no locks, the run goes on without one and says so.
+Readers take no lock. If the file system has no locks, the run continues without one, with a note.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from sshprobe.platform.system import after_fork
 from sshprobe.store.paths import hidden
 
 ATTEMPTS = 100
-"""Lock files that may vanish between our open and our lock: each time their owner had just ended."""
+"""The most lock files that may vanish between our open and our lock, each because its owner just ended."""
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
 
 _held: dict[Path, list[int]] = {}
-"""Lock files that this process holds, and the descriptors of those that were taken within each other."""
+"""The lock files of this process, and the descriptors of nested ones."""
 
 _contents: dict[Path, int] = {}
-"""The descriptors of what is at FILE, by its lock file."""
+"""The descriptors of the existing FILE, by its lock file."""
 
 
 def _forget_in_child() -> None:
@@ -55,8 +55,8 @@ def locked(path: Path, name: str, say: Callable[[str], None] | None = None) -> I
 
     Args:
         path: the file, without symbolic links.
-        name: what the user calls it.
-        say: takes a note where the file system has no locks.
+        name: the user's name for it.
+        say: called with a note if the file system has no locks.
 
     Raises:
         InputError: another process holds the lock, or it cannot be made.
@@ -64,7 +64,7 @@ def locked(path: Path, name: str, say: Callable[[str], None] | None = None) -> I
     place = lock_place(path)
     taken = False
     try:
-        with delaying_interrupts():  # so that what was made is put away
+        with delaying_interrupts():  # so that cleanup runs
             if place in _held:
                 _held[place].append(os.open(os.devnull, os.O_RDONLY))
             else:
@@ -97,16 +97,16 @@ def _release(place: Path) -> None:
 
 
 def _lock_content(place: Path, path: Path, name: str) -> None:
-    """Lock what is at the path, under whatever names. Raises `InputError` if another process holds it."""
+    """Lock the file at the path, under any of its names. Raises `InputError` if another process holds it."""
     if locks_stop_readers() or _is_at(_held[place][0], path):
         return
     try:
         number = os.open(path, os.O_RDWR | os.O_NONBLOCK | OPEN_SAFELY)
-    except OSError:  # there is none yet
+    except OSError:  # the file does not exist yet
         return
     try:
         free = try_lock(number)
-    except OSError:  # no locks there; a note has said so
+    except OSError:  # the file system has no locks, and a note has been printed
         free = True
     if not free:
         os.close(number)
@@ -115,7 +115,7 @@ def _lock_content(place: Path, path: Path, name: str) -> None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process writes to a file at the moment."""
+    """Return whether a process is writing to a file."""
     try:
         number = os.open(lock_place(path.resolve()), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except (OSError, ValueError, RuntimeError):
@@ -129,7 +129,7 @@ def is_locked(path: Path) -> bool:
 
 
 def lock_place(path: Path) -> Path:
-    """Return the lock file of a file: the same for the file and for what is kept of it."""
+    """Return the lock file of a file, which its backups share."""
     name = path.name
     while name.endswith("~") and name != "~":
         name = name[:-1].removesuffix(".interrupted")
@@ -170,7 +170,7 @@ def _acquired(place: Path, path: Path, name: str, say: Callable[[str], None] | N
 
 
 def _opened(place: Path, path: Path) -> int:
-    """Open the lock file, or the file itself where no file can be made beside it."""
+    """Open the lock file, or the file itself if no file can be made next to it."""
     try:
         return os.open(place, os.O_RDWR | os.O_CREAT | OPEN_SAFELY, 0o644)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where a file is written: the path behind links, hidden files beside it, and errors that name what the user named."""
+"""Paths of output files: targets of links, hidden files next to them, and errors with the user's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from sshprobe.model.errors import InputError
 
 MAX_LINKS = 40
-"""Symbolic links that are followed from one name: as many as Linux follows (path_resolution(7))."""
+"""The most symbolic links that are followed from one name, as in Linux (path_resolution(7))."""
 
 _DESCRIPTOR = re.compile(r"/proc/[^/]+(/task/\d+)?/fd/\d+|/dev/fd/\d+")
 """Paths of open files on Linux and macOS. /dev/stdout and the like are links to them."""
@@ -41,9 +41,9 @@ def errors_named(name: str) -> Iterator[None]:
 
 
 def hidden(path: Path, ending: str) -> Path:
-    """Return the path of a hidden file beside another: ".FILE" and `ending`."""
+    """Return the path of a hidden file next to another: ".FILE" and `ending`."""
     name = path.name
-    if len(os.fsencode(name)) > 200:  # names have 255 bytes at most
+    if len(os.fsencode(name)) > 200:  # names have at most 255 bytes
         name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
     return path.with_name(f".{name}{ending}")
 

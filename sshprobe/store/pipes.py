@@ -15,16 +15,16 @@ from sshprobe.model.records import Record
 from sshprobe.small_files import MEBIBYTE
 
 LONGEST_RECORD = 32 * MEBIBYTE
-"""Bytes of a line. A host that sends as much as we read makes a tenth of that."""
+"""The most bytes of a line. A host that sends as much as we read causes a tenth of that."""
 
 LARGEST_DOCUMENT = 512 * MEBIBYTE
-"""Bytes of a document, which is read as a whole."""
+"""The most bytes of a document, which is read as a whole."""
 
 MOST_OF_A_PIPE = 1 << 34
-"""Bytes that are copied from a pipe, which can be read only once."""
+"""The most bytes that are copied from a pipe."""
 
 MOST_BLANK_LINES = 10_000
-"""Blank lines in a row after which a pipe is not read any further."""
+"""After this many blank lines in a row, a pipe is not read further."""
 
 _DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
 
@@ -41,7 +41,7 @@ def numbered_lines(stream: IO[bytes], source: str) -> Iterator[tuple[int, bytes]
 
 
 def spool(stream: IO[bytes], name: str) -> IO[bytes]:
-    """Copy a pipe to a file that can be read twice. The copy ends where it is certain that an error comes."""
+    """Copy a pipe to a file that can be read twice. The copy ends early if an error is certain."""
     spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by the caller
     try:
         size = blank = 0
@@ -57,7 +57,7 @@ def spool(stream: IO[bytes], name: str) -> IO[bytes]:
             size += len(line)
             blank = 0 if line.strip() else blank + 1
             known = known or (blank == 0 and _is_record(line))
-            # The error is certain by now, and the rest may be endless.
+            # An error is now certain, and the rest may be endless.
             if blank > MOST_BLANK_LINES or (blank == 0 and not known) or len(line) > LONGEST_RECORD:
                 break
             if size > MOST_OF_A_PIPE:

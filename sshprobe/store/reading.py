@@ -38,7 +38,7 @@ class Records(Iterator[Record]):
         return next(self._records)
 
     def close(self) -> None:
-        """Close the files: no more records come."""
+        """Close the files: no more records follow."""
         self._records.close()
         self._opened.close()
 
@@ -287,7 +287,7 @@ class _Source:
 
 
 def _end_of_lines(stream: IO[bytes]) -> int:
-    """Return where the last whole line ends."""
+    """Return the end of the last complete line."""
     end = stream.seek(0, 2)
     while end:
         start = max(0, end - 2**20)

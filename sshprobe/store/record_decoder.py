@@ -1,4 +1,4 @@
-"""Decodes lines of records. Most of a line is the same for hosts that are alike: that part is decoded once."""
+"""Decodes lines of records. Similar hosts share most of a line: that part is decoded once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FIRST_SHARED = b',"connections":'
 
 
 class _OwnFields(msgspec.Struct, tag="host", tag_field="type", forbid_unknown_fields=True):
-    """The fields of `HostRecord` before the shared part, which differ between hosts that are alike."""
+    """The fields of `HostRecord` before the shared part, which differ between similar hosts."""
 
     target: str
     host: str

@@ -1,8 +1,8 @@
-"""Resume an interrupted scan: find the hosts in its file, and where the file is cut off to continue it.
+"""Resumes an interrupted scan: finds the hosts in its file, and the place to cut the file and continue.
 
-A killed scan leaves whole lines and perhaps a torn last one. Hosts count as done if they are **written**, not if they
-were started. These are cut off and done again: the torn line, the summary of an interrupted scan, and the last target
-of a scan of all addresses, because some of its records may be missing.
+A killed scan leaves complete lines and perhaps an incomplete last one. Hosts count as done if they are **written**, not
+if they were started. These parts are cut off and done again: the incomplete line, the summary of an interrupted scan,
+and the last target of a scan of all addresses, because some of its records may be missing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sshprobe.store.files import Kept
 from sshprobe.store.pipes import numbered_lines
 
 _NAMED = 1 << 63
-"""Set in the keys of everything but IPv4 addresses, which are kept exactly: 32 bits of address, 16 of port."""
+"""Set in all keys except those of IPv4 addresses, which are exact: 32 bits of address, 16 of port."""
 
 
 _BEGINNING = b'{"type":"sweep",'
@@ -67,7 +67,7 @@ class Resumption:
         self.duration_ms = 0.0
         """Duration so far, if the file has a summary."""
         self.silent: Counter[str] = Counter()
-        """Status to hosts without a record, which took no connection (`--skip-silent`)."""
+        """Status to hosts without a record, which accepted no connection (`--skip-silent`)."""
         self._keys = array("Q")
         self._held: list[tuple[str, int]] = []
         with reading(name), open_named(name) as file:
@@ -85,7 +85,7 @@ class Resumption:
         return len(self._keys)
 
     def replay(self, take: Callable[[HostRecord], None]) -> None:
-        """Call `take` with each host record that is kept, before the file is written to."""
+        """Call `take` with each kept host record, before the file is written."""
         decoder = msgspec.json.Decoder(Record | SilentRecord)
         left = self.size
         with plain(open_named(self.name)) as stream:
@@ -141,7 +141,7 @@ class Resumption:
             end += len(line)
         if self.header is None:
             if not line.endswith(b"\n") and line.startswith(_BEGINNING[: len(line)]):
-                return  # killed before its first line was out: a new beginning
+                return  # killed before its first line was written: start anew
             raise InputError("does not begin with the header of a sweep", source=self.name, line=1)
         if not all_addresses:
             self._release(end)
@@ -170,7 +170,7 @@ class Resumption:
         if self.header is None:
             raise InputError("does not begin with the header of a sweep", source=self.name, line=number)
         if isinstance(record, SilentRecord):
-            if not hold:  # else a name may have other addresses, whose records are missing
+            if not hold:  # otherwise a name may have other addresses, whose records are missing
                 self._take_silent(record)
             return
         if isinstance(record, SummaryRecord):

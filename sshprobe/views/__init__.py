@@ -1,1 +1,1 @@
-"""What people want to see, as structs that are computed once from records. Nothing here knows a format."""
+"""The content of reports for people, as structs that are computed once from records, independent of formats."""

@@ -40,12 +40,12 @@ class Group(NamedTuple):
 
     @property
     def platform(self) -> Platform | None:
-        """The system of the hosts, or None: then changes are in words."""
+        """The system of the hosts. None: changes are descriptions."""
         return self.remedy.platform
 
 
 class Plan:
-    """Takes hosts with their remedies and groups them. It keeps only name and port of each host."""
+    """Groups hosts by their remedies. It keeps only name and port of each host."""
 
     def __init__(self) -> None:
         self._groups: dict[object, Group] = {}

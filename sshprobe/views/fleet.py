@@ -1,4 +1,4 @@
-"""Many hosts as one view: the worst of them as rows, and counts of all. Memory follows the rows, not the hosts."""
+"""Many hosts as one view: rows for the worst, and counts of all. Memory depends on the rows, not the hosts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sshprobe.views.host_names import Place, alias_of, natural_order
 from sshprobe.views.host_stats import HostStats, Subject, letter, record_stats, status_matters, worst_first
 
 SHOWN = 100
-"""Rows of hosts that answered; the worst ones are kept."""
+"""The most rows of hosts that answered. The worst ones are kept."""
 
 SHOWN_VERBOSE = 1000
 """The same with -v, and as many rows of hosts that gave no answer."""
@@ -24,7 +24,7 @@ _SHOWN_SILENT = 10
 """Up to this many silent or excluded hosts have rows; if there are more, they are only counted."""
 
 _COUNTED_SUBJECTS = 4096
-"""Bound on counted subjects: servers can make up names without end."""
+"""The most counted subjects, because servers can invent endless names."""
 
 _MOST_COMMON = 3
 
@@ -35,7 +35,7 @@ _key = itemgetter(0)
 
 
 class FleetRow(msgspec.Struct, frozen=True):
-    """One host. Hosts that are alike share their `stats`."""
+    """One host. Similar hosts share their `stats`."""
 
     target: str
     host: str
@@ -44,7 +44,7 @@ class FleetRow(msgspec.Struct, frozen=True):
 
 
 class FleetView(msgspec.Struct, frozen=True, kw_only=True):
-    """Many hosts, worst first, and what they have in common."""
+    """Many hosts, worst first, and their common properties."""
 
     summary: SummaryRecord
     profiles: list[str]
@@ -52,7 +52,7 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[FleetRow]
     """The worst hosts first; those without a verdict last."""
     hidden: int
-    """Hosts without a row; none is worse than a host with one."""
+    """The number of hosts without a row, none worse than a host with a row."""
     hidden_silent: int
     """Hosts that have no row because they gave no answer or were excluded."""
     excluded: int
@@ -61,7 +61,7 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     partial: int
     """Graded hosts with a partial letter: something that can cost points was not seen."""
     one_user: int
-    """Graded hosts that showed the authentication methods of their first user alone."""
+    """Graded hosts that showed the authentication methods of only their first user."""
     common: list[tuple[Subject, int]]
     """The three most common subjects of findings, and all that tie with the third, with their number of hosts."""
 
@@ -84,10 +84,10 @@ class _FirstRows:
             self.bar = self._rows[-1][0]
 
     def rows(self) -> list[tuple[tuple[object, ...], FleetRow]]:
-        """Return keys and rows in order, independent of the order in which they came."""
+        """Return keys and rows in order, independent of the order of arrival."""
         ordered = sorted(self._rows, key=_key)
         groups = (list(group) for _, group in groupby(ordered, key=_key))
-        # The second key costs more than the first, and only rows of one place need it.
+        # The second key costs more than the first, and only equal rows need it.
         rows = chain.from_iterable(
             group if len(group) == 1 else sorted(group, key=lambda each: _order_at_one_place(each[1]))
             for group in groups
@@ -96,7 +96,7 @@ class _FirstRows:
 
 
 class FleetBuilder:
-    """Takes hosts as they finish and keeps a row of the worst of them. `verbose`: more rows."""
+    """Collects hosts as they finish and keeps rows of the worst ones. `verbose`: more rows."""
 
     def __init__(self, *, verbose: bool = False) -> None:
         self._verbose = verbose

@@ -1,4 +1,4 @@
-"""One host as a struct: verdicts, findings in groups, what to paste, what was not seen, and all that it offers."""
+"""One host as a struct: verdicts, grouped findings, lines to paste, unseen facts, and all its offers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from sshprobe.views.host_stats import record_stats, says_the_same, status_matter
 from sshprobe.views.offers import Describe, Offer, offers_of
 
 FindingGroup = list[Finding]
-"""Findings that say the same of several algorithms."""
+"""Findings with the same message on several algorithms."""
 
 
 class RemedyView(msgspec.Struct, frozen=True, kw_only=True):
-    """What to change on the host under one profile, and what that achieves."""
+    """The changes for the host under one profile, and their effect."""
 
     goal: Literal["grade", "compliance", "closer"]
-    """What is reached: a better grade or score; compliance with the same score; or neither, but fewer deviations."""
+    """The effect: a better grade or score; compliance with the same score; or only fewer deviations."""
     remedy: Remedy
     config: list[str]
-    """Lines for `remedy.file`, each comment once, and of comments only those to read before the lines are applied."""
+    """Lines for `remedy.file`, and each comment that must be read before the lines are applied, once."""
 
 
 class VerdictView(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,23 +34,23 @@ class VerdictView(msgspec.Struct, frozen=True, kw_only=True):
 
     verdict: Verdict
     groups: list[FindingGroup]
-    """Worst first, notes last; then what is waived, one finding each. Under a further profile: only deviations that the
-    first verdict does not have."""
+    """Worst first, notes last; then waived findings, one each. Under a further profile: only deviations that the first
+    verdict does not have."""
     shared: int
     """Under a further profile: its deviations that the first verdict has too."""
     unlisted: int
-    """Algorithms that the profile does not list and lets pass: `--strict` would count them."""
+    """Algorithms that the profile does not list but lets pass: `--strict` would count them."""
     not_observed: list[str]
-    """What the profile needs and was not observed. Under a further profile: empty where it is the same."""
+    """Facts that the profile needs and that were not observed. Under a further profile: empty if they are the same."""
     remedy: RemedyView | None
-    """None: not worked out, or nothing to say."""
+    """None: not computed, or no advice."""
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
-    """All that people want to know of one host."""
+    """The content of the report on one host."""
 
     record: HostRecord
-    """What was seen, and what the conversation cost."""
+    """The observation, and the cost of the conversation."""
     software: str
     """"OpenSSH 9.2p1 (Debian 12)"; empty if the server names none."""
     is_cut_short: bool
@@ -59,11 +59,11 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     across: list[Finding]
     """Findings across the fleet, which no grade counts."""
     offers: dict[AlgorithmType, list[Offer]]
-    """Type to what is offered, in the server's order. Types that were not seen are left out."""
+    """Type to offers, in the server's order. Types that were not seen are left out."""
 
 
 def host_view(record: HostRecord, remedies: Mapping[str, Remedy], describe: Describe) -> HostView:
-    """Return the view of a host. `remedies` maps profile ids to what helps; `describe` is of the catalogue."""
+    """Return the view of a host. `remedies` maps profile ids to remedies; `describe` returns notes of the catalogue."""
     verdicts = record.verdicts
     first = verdicts[0] if verdicts else None
     return HostView(
@@ -100,7 +100,7 @@ def _verdict_view(verdict: Verdict, first: Verdict | None, remedy: Remedy | None
 
 
 def _alike(findings: Iterable[Finding]) -> list[FindingGroup]:
-    """Return groups of findings that say the same of several algorithms, in the order of their first ones."""
+    """Return groups of findings with the same message on several algorithms, in the order of their first ones."""
     groups: dict[object, FindingGroup] = {}
     for finding in findings:
         groups.setdefault(says_the_same(finding), []).append(finding)
@@ -111,7 +111,7 @@ def _remedy_view(remedy: Remedy, verdict: Verdict) -> RemedyView | None:
     if not (remedy.changes or remedy.lines or remedy.short_commands or remedy.advice or remedy.left_briefly):
         return None
     is_better = (remedy.grade, remedy.score) != (verdict.grade, verdict.score)
-    # The first comment says where the lines go, as `remedy.file` does. The findings say what a line is about.
+    # The first comment repeats `remedy.file`, and other comments repeat the findings.
     about = {f"# {change.comment}" for change in remedy.changes if not change.caution}
     about.update(line for line in remedy.lines[:1] if line.startswith("# "))
     lines = (line for line in remedy.lines if line not in about)

@@ -1,4 +1,4 @@
-"""How people see a host named: its address, names and software."""
+"""Names of a host for people: its address, names and software."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Place(Protocol):
 
     @property
     def target(self) -> str:
-        """What the user named."""
+        """The user's word for it."""
 
     @property
     def host(self) -> str:
@@ -28,7 +28,7 @@ class Place(Protocol):
 
 _NUMBERS = re.compile(r"(\d+)")
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
-"""Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
+"""Debian marks security updates with their release: "Debian-2+deb12u10"."""
 
 _OF_ADDRESSES = re.compile(
     r"(?=[^.]*\.)[\d.*-]+(/\d+)?(:\d+)?|(?=[^:]*:[^:]*:)\[?[0-9A-Fa-f:.]+(%[^]]*)?]?(/\d+)?(:\d+)?"
@@ -40,7 +40,7 @@ _OF_ADDRESSES = re.compile(
 def software(identification: Identification | None) -> str:
     """Return the software that a server names: "OpenSSH 9.2p1 (Debian 12)". Empty if it names none.
 
-    Comments that a server makes up for each connection are left out.
+    Comments that a server invents for each connection are left out.
     """
     if identification is None:
         return ""
@@ -55,12 +55,12 @@ def software(identification: Identification | None) -> str:
 
 
 def place_of(record: HostRecord) -> str:
-    """Return "address:port", as summaries name hosts, or "name:port" if no address was found."""
+    """Return "address:port", as in summaries, or "name:port" without an address."""
     return endpoint(record.address or record.host, record.port)
 
 
 def alias_of(host: Place) -> str | None:
-    """Return the name that the user gave a host beside its address, or None."""
+    """Return the user's name for a host in addition to its address, or None."""
     target = host.target
     if target == host.host or target.lower().removesuffix(".") in ("", host.host, endpoint(host.host, host.port)):
         return None
@@ -68,7 +68,7 @@ def alias_of(host: Place) -> str | None:
 
 
 def name_beside(record: HostRecord) -> str | None:
-    """Return the name to show beside the address that answered: its further name, or its host name."""
+    """Return the name to show with the address that answered: its further name, or its host name."""
     name = record.host if record.address is not None and record.address != record.host else None
     return alias_of(record) or name
 
@@ -83,7 +83,7 @@ def natural_order(text: str) -> tuple[tuple[int, str], ...]:
     return tuple(map(_natural_part, _NUMBERS.split(text)))
 
 
-@lru_cache(maxsize=1024)  # the parts of addresses: 256 numbers, and the dots between them
+@lru_cache(maxsize=1024)  # the parts of addresses: 256 numbers, and dots
 def _natural_part(part: str) -> tuple[int, str]:
     # A number of ten digits or more stays text: it cannot be part of an address.
     return (int(part), "") if part.isascii() and part.isdigit() and len(part) < 10 else (-1, part)

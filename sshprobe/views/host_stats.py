@@ -1,7 +1,7 @@
-"""Stats of a host: all that a summary and a row of a table need, without the record.
+"""Stats of a host: the data for a summary and a row of a table, without the record.
 
-A record has 20 kB, mostly findings. Worker processes send stats beside encoded lines, so that nobody decodes these.
-Hosts that are alike share one `HostStats`. It holds ids and no English: `sshprobe.render` has the labels.
+A record has 20 kB, mostly findings. Worker processes send stats with encoded lines, which need not be decoded then.
+Similar hosts share one `HostStats`. It has ids, no English text: `sshprobe.render` has the labels.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from sshprobe.views.host_names import software
 
 
 class Subject(NamedTuple):
-    """The unit in which findings are counted: the id of a finding, or an algorithm. The other one is empty."""
+    """The subject by which findings are counted: the id of a finding, or an algorithm. The other one is empty."""
 
     finding_id: str
     """Id of a finding, as in "kex.terrapin"."""
     algorithm: str = ""
-    """The algorithm or method that is offered or missing: "3des-cbc"."""
+    """The offered or missing algorithm or method: "3des-cbc"."""
 
 
 class WorstFinding(NamedTuple):
-    """The first finding that counts, and those with the same message on other algorithms. Fields as in `Finding`."""
+    """The first finding that counts, combined with equal messages on other algorithms. Fields as in `Finding`."""
 
     id: str
     category: Category
@@ -59,7 +59,7 @@ class HostStats(NamedTuple):
     """Whether it sent an identification."""
     connections: int
     has_keys: bool
-    """Whether host keys were seen, which are compared over the fleet."""
+    """Whether host keys were seen, which are compared across the fleet."""
     verdicts: tuple[VerdictStats, ...]
     software: str = ""
     """As returned by `sshprobe.views.host_names.software`."""
@@ -68,15 +68,15 @@ class HostStats(NamedTuple):
     fleet: tuple[Subject, ...] = ()
     """Subjects of its findings across the fleet that count, each once."""
     one_user: bool = False
-    """Whether authentication methods were seen for the first user alone."""
+    """Whether authentication methods were seen only for the first user."""
 
 
 NO_CONNECTION = frozenset({"refused", "timeout", "unreachable"})
-"""Statuses of hosts that may have taken no connection."""
+"""Statuses of hosts that may have accepted no connection."""
 
 
 def took_no_connection(stats: HostStats) -> bool:
-    """Return whether a host took no connection: `--skip-silent` counts it alone."""
+    """Return whether a host accepted no connection, so that `--skip-silent` only counts it."""
     return not stats.connections and stats.status in NO_CONNECTION
 
 
@@ -121,7 +121,7 @@ def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
 
 
 OF_ALGORITHMS = frozenset({"dated", "forbidden", "missing", "stronger", "unlisted", "weak"})
-"""Reasons, as in "kex.weak", for findings that an algorithm is offered or not. They are counted by algorithm."""
+"""Reasons, as in "kex.weak", of findings on an offered or missing algorithm. They are counted by algorithm."""
 
 
 def subject_of(finding: Finding) -> Subject:

@@ -1,4 +1,4 @@
-"""What a host offers, by type: how strong each algorithm is, and why the weak ones are weak."""
+"""The offers of a host by type, with the strength of each algorithm and the reasons for weakness."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from sshprobe.model.verdict import SEVERITIES, Finding, Severity
 from sshprobe.views.host_stats import OF_ALGORITHMS
 
 Strength = Severity | Literal["good", "marker"]
-"""How an algorithm stands: the severity of the worst that is known of it; good; or not an algorithm but a marker such
-as "kex-strict-s-v00@openssh.com"."""
+"""The strength of an algorithm: the severity of its worst weakness, "good", or "marker" for a name such as
+"kex-strict-s-v00@openssh.com"."""
 
 
 class AlgorithmNotes(NamedTuple):
-    """What the catalogue says of one algorithm, under no profile."""
+    """The notes of the catalogue on one algorithm, under no profile."""
 
     severity: Severity | None = None
     """Of its weakness. None: it has none."""
     weakness: str = ""
     facts: tuple[str, ...] = ()
     marker: bool = False
-    """It is a marker in a list, and not an algorithm that could be agreed on."""
+    """Whether it is a marker in a list, not an algorithm to negotiate."""
 
 
 Describe = Callable[[AlgorithmType, str], AlgorithmNotes]
@@ -40,13 +40,13 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[str]
     """Messages of the findings about it, worst first; without one, its weakness."""
     facts: list[str]
-    """What else is known: "in OpenSSH since 7.4"."""
+    """Further facts: "in OpenSSH since 7.4"."""
     direction: str
-    """"client to server" or "server to client" where it is offered in that direction alone."""
+    """"client to server" or "server to client" if it is offered only in that direction."""
 
 
 def offers_of(record: Observation, findings: Iterable[Finding], describe: Describe) -> dict[AlgorithmType, list[Offer]]:
-    """Return what a host offers, in the server's order. `findings`: those of the verdict that it is shown with."""
+    """Return the offers of a host, in the server's order. `findings`: those of the verdict to show."""
     names = offered_names(record)
     found: dict[tuple[AlgorithmType, str], list[Finding]] = {}
     for finding in findings:
@@ -62,7 +62,7 @@ def offers_of(record: Observation, findings: Iterable[Finding], describe: Descri
 
 
 def offered_names(record: Observation) -> dict[AlgorithmType, dict[str, str]]:
-    """Return each type that was seen, and its names with the direction of those that are in one alone."""
+    """Return each observed type and its names, with the direction of names that are in only one."""
     offered: dict[AlgorithmType, dict[str, str]] = {}
     for category, fields in FIELDS.items():
         lists = [(direction, getattr(record, field)) for direction, field in fields]
@@ -92,7 +92,8 @@ def _offer(name: str, notes: AlgorithmNotes, findings: list[Finding], direction:
 def offers_meant(
     finding: Finding, record: Observation, offered: Mapping[AlgorithmType, Collection[str]]
 ) -> Iterator[tuple[AlgorithmType, str]]:
-    """Yield type and name of what a finding is about and is `offered`: of a short RSA key, each name it signs under."""
+    """Yield type and name of each `offered` algorithm of a finding: for a short RSA key, each of its signature
+    algorithms."""
     category = finding.category
     if finding.id == "kex.terrapin":
         yield from _open_to_terrapin(record)
@@ -106,7 +107,7 @@ def offers_meant(
 
 
 def is_group_exchange(name: str) -> bool:
-    """Return whether a key exchange method is one of RFC 4419, also as RFC 4462 or RFC 8732 names it."""
+    """Return whether a key exchange method is a group exchange of RFC 4419, RFC 4462 or RFC 8732."""
     return "group-exchange" in name or name.startswith("gss-gex-")
 
 

@@ -17,10 +17,10 @@ from sshprobe.views.host_stats import letter, record_stats
 from sshprobe.views.summary import SummaryBuilder
 
 Assess = Callable[[AlgorithmType, str], tuple[Severity | None, str, bool]]
-"""Type and name to the severity of a weakness, if it has one, words about it, and whether it is a marker."""
+"""Type and name to the severity of its weakness, if any, a description, and whether it is a marker."""
 
 _NO_LABEL = ""
-"""Stands for the hosts without a label."""
+"""The label of hosts without one."""
 
 
 class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class KeyReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostFindings(msgspec.Struct, frozen=True, kw_only=True):
-    """One host and its findings on keys and groups, or those that a filter selects."""
+    """One host and its findings on keys and groups, or those selected by a filter."""
 
     host: str
     """"address:port"."""
@@ -119,7 +119,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportView(NamedTuple):
-    """A report for programs, and what people see besides."""
+    """A report for programs, with further data for people."""
 
     report: AlgorithmReport | KeyReport | HostReport | LabelReport
     servers: int
@@ -129,15 +129,15 @@ class ReportView(NamedTuple):
     row_names: Sequence[str] = ()
     """By host: the further name of each host, or an empty string."""
     is_filtered: bool = False
-    """By host: hosts without a finding are listed too, and so are notes."""
+    """By host: hosts without a finding, and notes, are listed too."""
     has_keys: bool = False
-    """By host: whether there were keys or groups to look at."""
+    """By host: whether there were keys or groups to check."""
     is_cut_off: bool = False
     """Whether a file of records ends before its last one: hosts are missing for that reason."""
 
 
 class AlgorithmBuilder:
-    """Takes hosts one by one and keeps where each algorithm was seen."""
+    """Collects hosts one by one, and the hosts of each algorithm."""
 
     def __init__(self, assess: Assess) -> None:
         self._assess = assess
@@ -172,7 +172,7 @@ class AlgorithmBuilder:
 
 
 class KeyBuilder:
-    """Takes hosts one by one and keeps where each key was seen, but for keys whose signature was wrong."""
+    """Collects hosts one by one, and the hosts of each key, except keys with a wrong signature."""
 
     def __init__(self, fleet: FleetReport) -> None:
         self._shared = {each.fingerprint: each for each in fleet.shared_host_keys}
@@ -212,7 +212,7 @@ class KeyBuilder:
 
 
 class HostBuilder:
-    """Takes hosts one by one and keeps those with findings; with `is_filtered` all of them."""
+    """Collects hosts with findings one by one; with `is_filtered` all hosts."""
 
     def __init__(self, findings: Callable[[HostRecord], list[Finding]], *, is_filtered: bool = False) -> None:
         self._is_filtered = is_filtered
@@ -260,7 +260,7 @@ def _place_with_name(record: HostRecord, names: dict[str, str]) -> str:
 
 
 class LabelBuilder:
-    """Takes hosts one by one and counts them for each of their labels."""
+    """Counts hosts one by one for each of their labels."""
 
     def __init__(self) -> None:
         self._counts: dict[str, SummaryBuilder] = {}

@@ -16,7 +16,7 @@ class SummaryBuilder:
 
     def __init__(self) -> None:
         self.skip_silent = False
-        """Whether hosts that take no connection are counted apart, because they have no record."""
+        """Whether hosts that accept no connection are counted separately, because they have no record."""
         self.silent: Counter[str] = Counter()
         """Status to those hosts."""
         self.hosts = 0
@@ -82,7 +82,7 @@ class SummaryBuilder:
 def fleet_severities(fleet: FleetReport) -> dict[str, dict[str, Severity]]:
     """Return id to "address:port" to severity of the findings across the fleet, as `HostRecord.fleet_findings`."""
     found: dict[str, dict[str, Severity]] = {}
-    for key in sorted(fleet.shared_host_keys, key=lambda key: not key.agree):  # machines that differ count more
+    for key in sorted(fleet.shared_host_keys, key=lambda key: not key.agree):  # different machines are worse
         severity: Severity = "note" if key.agree else "medium"
         found.setdefault("host_key.shared", {}).update(dict.fromkeys(key.hosts, severity))
     for prime in fleet.shared_primes or ():

@@ -5,9 +5,9 @@ Four framings (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5 and PROTOCOL.c
     cipher then MAC over the plain text ("E&M"): the length is encrypted with the first block
     encrypt-then-MAC (-etm@openssh.com): the length is in clear, the MAC is checked first
     AES-GCM: the length is in clear and authenticated
-    ChaCha20-Poly1305: the length has a cipher key of its own
+    ChaCha20-Poly1305: the length has its own cipher key
 
-A server that offers no name of ours is probed through asyncssh (`sshprobe.probe.asyncssh_fallback`).
+A server that shares no algorithm with us is probed through asyncssh (`sshprobe.probe.asyncssh_fallback`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _direction_keys(cipher: str, mac: str, secrets: Secrets, letters: bytes) -> 
 
 
 def _derive(secrets: Secrets, letter: bytes, size: int) -> bytes:
-    """Return `size` bytes of key for a letter of the section's list, b"A" to b"F"."""
+    """Return `size` bytes of key for a letter of that section, b"A" to b"F"."""
     if not size:
         return b""
     # We never re-key, so the hash of the only exchange is the session identifier too.

@@ -1,8 +1,8 @@
 """The client's KEXINIT.
 
-`narrow_kexinit` names one method, one host key algorithm, and one cipher and MAC for each direction, so nothing is left
-to negotiate. Servers that send their KEXINIT only after ours (RFC 4253 section 7: each side sends) get `broad_kexinit`
-with all our algorithms, and `negotiate` returns the agreement.
+`narrow_kexinit` names one method, one host key algorithm, and one cipher and MAC for each direction, which leaves
+nothing to negotiate. Servers that send their KEXINIT only after ours (RFC 4253 section 7: each side sends) get
+`broad_kexinit` with all our algorithms, and `negotiate` returns the agreement.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HOST_KEYS = (
     b"ssh-rsa",
     b"ssh-dss",
 )
-"""Host key algorithms that we can verify, without certificates: a server with a certificate has the plain key too."""
+"""Host key algorithms that we can verify. Not certificates: a server with a certificate also has the plain key."""
 
 _NO_LINE_END = bytes.maketrans(b"\r\n", b"\0\1")
 
@@ -42,7 +42,8 @@ _without_keys = attrgetter(*NAME_LISTS[2:8])
 def narrow_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None) -> bytes:
     """Return the payload of the KEXINIT that answers the one of `server`.
 
-    With `suite` None nothing encrypted can follow: it names the server's own first choices, and they are never used.
+    With `suite` None nothing encrypted can follow: the payload names the server's own first choices, which are never
+    used.
     """
     return bytes((KEXINIT,)) + os.urandom(16) + _after_cookie(kex, host_key, suite, _without_keys(server))
 

@@ -21,7 +21,7 @@ class Reader:
     `what` names the data in error messages: "KEXINIT", "host key".
     """
 
-    # Hot path: every field of every message is read here, so each method is one call, plus one of `struct`.
+    # Hot path: every field of every message is read here, so each method is one call plus one of `struct`.
 
     __slots__ = ("_data", "_size", "_what", "at")
 
@@ -34,7 +34,7 @@ class Reader:
 
     @property
     def remaining(self) -> int:
-        """The number of bytes that have not been read."""
+        """The number of unread bytes."""
         return self._size - self.at
 
     def _ends_within(self, field: str) -> RemoteProtocolError:
@@ -81,7 +81,7 @@ class Reader:
         return self._data[start:end]
 
     def mpint(self, field: str) -> int:
-        """Read a multiple precision integer, also in more bytes than it needs."""
+        """Read a multiple precision integer, also one in more bytes than necessary."""
         return int.from_bytes(self.string(field), "big", signed=True)
 
     def name_list(self, field: str) -> tuple[bytes, ...]:
@@ -89,12 +89,12 @@ class Reader:
         return split_names(self.string(field), f"{field} of {self._what}")
 
     def rest(self) -> bytes:
-        """Read all bytes that are left."""
+        """Read all remaining bytes."""
         start, self.at = self.at, self._size
         return self._data[start:]
 
     def end(self) -> None:
-        """Raise `RemoteProtocolError` if anything is left."""
+        """Raise `RemoteProtocolError` if any bytes remain."""
         if self.at != self._size:
             raise RemoteProtocolError(f"{self._what} has {self.remaining} bytes too many")
 
@@ -118,7 +118,7 @@ def read_strings(data: bytes, what: str, fields: tuple[str, ...], at: int = 0) -
 
 
 def read_mpints(data: bytes, what: str, fields: tuple[str, ...], at: int = 0) -> list[int]:
-    """Read multiple precision integers in the manner of `read_strings`."""
+    """Read multiple precision integers like `read_strings`."""
     return [int.from_bytes(raw, "big", signed=True) for raw in read_strings(data, what, fields, at)]
 
 

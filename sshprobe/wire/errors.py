@@ -1,4 +1,4 @@
-"""Two kinds of error: a mistake of the caller, and a server that breaks the protocol.
+"""Two kinds of errors: mistakes of the caller, and servers that break the protocol.
 
 The text of a `RemoteProtocolError` is one line for people. It contains no bytes from the server, so it can go into a
 record unchanged.

@@ -62,7 +62,7 @@ class HostKeyReceived(Event, frozen=True):
     signature_algorithm: str
     kex_algorithm: str
     hash_deviation: str | None = None
-    """If the signature is right only over an exchange hash that deviates from the RFC: the deviation, for people."""
+    """The deviation, for people, if the signature is right only over an exchange hash that deviates from the RFC."""
 
 
 class NewKeysReceived(Event, frozen=True):

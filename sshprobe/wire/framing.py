@@ -2,7 +2,7 @@
 
     uint32 packet_length | byte padding_length | payload | random padding | mac
 
-A `PacketReader` takes packets off the front of a buffer, a `PacketWriter` makes packets. Those of this module work
+A `PacketReader` removes packets from the front of a buffer, a `PacketWriter` makes packets. Those of this module work
 before NEWKEYS, those of `sshprobe.wire.ciphers` after it. A reader checks every rule of the section: the total length
 is a multiple of the block size, packet_length is at most 35000, padding has 4 to 255 bytes, and a payload at least one.
 """
@@ -30,7 +30,7 @@ class PacketReader(Protocol):
     """Reads packets off a buffer."""
 
     def read(self, buffer: bytearray, sequence: int) -> bytes | None:
-        """Take one packet off the front of `buffer` and return its payload, None if it is not complete.
+        """Remove one packet from the front of `buffer` and return its payload, None if it is not complete.
 
         `sequence`: the packet's number, modulo 2**32. Raises `RemoteProtocolError` for a bad packet or MAC.
         """
@@ -44,7 +44,7 @@ class PacketWriter(Protocol):
 
 
 def packet_lengths(block: int, *, counted: int) -> range:
-    """Return the values that packet_length may have. All numbers are bytes.
+    """Return the allowed values of packet_length. All numbers are bytes.
 
     `block`: the block size. `counted`: 4 if packet_length itself is part of the first block, else 0.
     """

@@ -52,7 +52,7 @@ class Handshake:
         self.method = ""
         """The name of the method, once `choose` was called."""
         self.run: KeyExchange
-        """One run of it, from then on."""
+        """Its run, from then on."""
         self.server_identification = b""
         self.strict = False
         """Whether this is a strict key exchange (draft-ietf-sshm-strict-kex). We always offer it."""
@@ -150,13 +150,13 @@ class Handshake:
         return HostKeyReceived(host_key, verified, algorithm, self.method, deviation)
 
     def read_guess(self, payload: bytes) -> tuple[GroupReceived | HostKeyReceived | None, bytes | None]:
-        """Ignore a wrong guess, but read the answer to our message. Return its event and what we send, if anything.
+        """Ignore a wrong guess, but read the answer to our message. Return its event and our message, if any.
 
         RFC 4253 section 7 has us ignore the packet. But some servers announce a guess and send none: in their method
         the client sends first. A reply whose signature is right was made for this exchange, and a group is never a
         guess.
         """
-        if payload[0] != KEX_ECDH_REPLY:  # the number of KEXDH_REPLY and too
+        if payload[0] != KEX_ECDH_REPLY:  # the number of KEXDH_REPLY too
             return None, None
         try:
             if METHODS[self.method].kind == "gex":

@@ -1,7 +1,7 @@
 """Reads host key blobs and OpenSSH certificates into the values of `sshprobe.wire.public_keys`.
 
-This module checks the form only, with integers and lengths; `sshprobe.wire.signatures` does the cryptography. Text in
-a certificate stays bytes as sent, because a CA may put anything into it.
+This module checks the form only, with integers and lengths; `sshprobe.wire.signatures` does the cryptography. Text in a
+certificate stays bytes as sent, because a CA may put any bytes into it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def parse_unknown_host_key(blob: bytes, algorithm_name: str) -> HostKey:
         return HostKey(_printable(name), name, None, blob, blob, None)
 
 
-@lru_cache(maxsize=256)  # each connection looks a few up; bounded, because servers make names up
+@lru_cache(maxsize=256)  # each connection looks up a few; limited, because servers can invent names
 def host_key_family(algorithm_name: str) -> str:
     """Return one name for all host key algorithms that use the same key.
 

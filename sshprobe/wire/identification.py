@@ -27,7 +27,8 @@ _OURS = re.compile(rb"SSH-2\.0-[!-,.-~]+(?: [ -~]*)?")
 """Identifications that we may send: printable US-ASCII, without "-" in softwareversion."""
 
 _DROPPED_BY_SSHD = (re.compile(rb"SSH-2\.0-Probe-"), re.compile(rb".*SSH_Version_Mapper"))
-"""sshd closes on these before its KEXINIT ("probed from", "scanned from": compat.c, SSH_BUG_PROBE/SCANNER)."""
+"""sshd closes the connection at these before its KEXINIT ("probed from", "scanned from": compat.c,
+SSH_BUG_PROBE/SCANNER)."""
 
 
 class Identification(msgspec.Struct, frozen=True):
@@ -73,12 +74,12 @@ def check_client_identification(line: bytes) -> None:
 class IdentificationReader:
     """Splits the bytes before the first packet into lines, in linear time however they are segmented."""
 
-    _searched = 0  # bytes of the buffer that hold no line end
+    _searched = 0  # bytes of the buffer without a line end
     _lines = 0
     _bytes = 0
 
     def next_line(self, buffer: bytearray) -> bytes | None:
-        """Take one line off the front of `buffer` and return it without CR LF, None if it is not complete.
+        """Remove one line from the front of `buffer` and return it without CR LF, None if it is not complete.
 
         Raises `LimitExceeded` for a line that is too long and for too many lines.
         """

@@ -1,6 +1,6 @@
 """Limits on what a server may send, each with its precedent.
 
-No server in use exceeds one. Together they bound the memory that a hostile server can make us use: less than
+No server in use exceeds one. Together they limit the memory that a hostile server can make us use to less than
 `CONNECTION_BYTES` per connection.
 """
 
@@ -13,10 +13,11 @@ LINES_BEFORE_IDENTIFICATION = 1024
 """Lines before the identification. OpenSSH's client gives up after as many (SSH_MAX_PRE_BANNER_LINES)."""
 
 BYTES_BEFORE_IDENTIFICATION = 32_768
-"""Bytes of all these lines together. A tarpit (endlessh) sends lines for ever."""
+"""Bytes of all these lines together. A tarpit (endlessh) sends endless lines."""
 
 PACKET_LENGTH = 35_000
-"""The largest packet_length, in bytes. RFC 4253 6.1 asks implementations to take packets of 35000 bytes in total."""
+"""The largest packet_length, in bytes. RFC 4253 6.1 requires implementations to accept packets of 35000 bytes in
+total."""
 
 MINIMUM_PADDING = 4
 """Bytes of padding, at least (RFC 4253 6)."""

@@ -66,7 +66,7 @@ MAX_EXTENSIONS = 64
 
 
 def read_payload(payload: bytes, number: int, what: str) -> Reader:
-    """Return a reader behind the message number. Raises `RemoteProtocolError` unless that is `number`."""
+    """Return a reader after the message number. Raises `RemoteProtocolError` unless that is `number`."""
     reader = Reader(payload, what)
     if reader.byte("message number") != number:
         raise RemoteProtocolError(f"not a {what}")
@@ -119,7 +119,7 @@ NAME_LISTS = KexInit.__struct_fields__[1:11]
 """The ten name-lists of KEXINIT, in their order."""
 
 
-@lru_cache(maxsize=64)  # the servers of a fleet send few different ones; made-up lists take a megabyte
+@lru_cache(maxsize=64)  # the servers of a fleet send few different ones; invented lists take a megabyte
 def _kexinit_after_cookie(body: bytes) -> tuple[tuple[tuple[bytes, ...], ...], bool, int]:
     """Return the ten name-lists, first_kex_packet_follows and the reserved field."""
     reader = Reader(body, "KEXINIT")

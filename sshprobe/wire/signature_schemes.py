@@ -34,8 +34,8 @@ from sshprobe.wire.public_keys import (
 
 _RSA_LARGE_MODULUS_BITS = 3072
 _RSA_LARGE_EXPONENT_BITS = 64
-"""A long exponent costs time: with a modulus longer than the first, an exponent longer than the second is not verified,
-as in OpenSSL (OPENSSL_RSA_SMALL_MODULUS_BITS, OPENSSL_RSA_MAX_PUBEXP_BITS)."""
+"""A long exponent takes time: if the modulus is longer than the first limit, an exponent longer than the second is not
+verified, as in OpenSSL (OPENSSL_RSA_SMALL_MODULUS_BITS, OPENSSL_RSA_MAX_PUBEXP_BITS)."""
 
 _PKCS1V15 = PKCS1v15()
 
@@ -100,7 +100,7 @@ def verify_raw(key: Parameters | None, rsa_digest: str, raw: bytes, data: bytes)
 
 
 def _verify_rsa(key: RSAParameters, digest: str, raw: bytes, data: bytes) -> bool | None:
-    """RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). Where `cryptography` does not say yes, we compute it ourselves.
+    """RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). If `cryptography` does not accept it, we compute it ourselves.
 
     It refuses short keys that are in use, and is eight times as fast for others.
     """
@@ -183,7 +183,7 @@ def _verify_eddsa(key: EdDSAParameters, raw: bytes, data: bytes) -> bool | None:
 def _verify_composite(key: CompositeParameters, raw: bytes, data: bytes) -> bool | None:
     """ML-DSA-44 and Ed25519 over the same message, one after the other (draft-ietf-lamps-pq-composite-sigs section 3).
 
-    Both signatures have to be right. OpenSSH uses no context; the label is the context of ML-DSA.
+    Both signatures must be right. OpenSSH uses no context; the label is the context of ML-DSA.
     """
     if len(raw) != _MLDSA44_SIGNATURE + crypto_sign_BYTES:
         return False
@@ -206,9 +206,9 @@ def _verify_ed25519(public_key: bytes, raw: bytes, data: bytes) -> bool:
     """Verify with libsodium, which takes half as long as OpenSSL: nearly every server has an Ed25519 key.
 
     Both agree on every signature that a private key can make. libsodium also refuses keys and signatures that are not
-    in their shortest encoding, which only a forger sends.
+    in their shortest encoding, which only forgers send.
     """
-    if len(raw) != crypto_sign_BYTES:  # libsodium takes the first 64 bytes for the signature
+    if len(raw) != crypto_sign_BYTES:  # libsodium reads the first 64 bytes as the signature
         return False
     try:
         crypto_sign_open(raw + data, public_key)
@@ -218,7 +218,7 @@ def _verify_ed25519(public_key: bytes, raw: bytes, data: bytes) -> bool:
 
 
 def _has_small_order(key: EdDSAParameters) -> bool:
-    """Return whether `key` has a small order: no private key leads to it, and anyone can sign for it."""
+    """Return whether `key` has a small order: it has no private key, and anyone can sign for it."""
     if key.curve == "Ed448":
         field, bits = _ED448_FIELD, 455
     else:

@@ -1,8 +1,8 @@
 """Signature blobs: the server's over the exchange hash, and a CA's over a certificate.
 
-Formats: RFC 4253 section 6.6 (RSA with SHA-1, DSA), RFC 8332 (RSA with SHA-2), RFC 5656 section 3.1.2 (ECDSA),
-RFC 8709 section 6 (EdDSA), OpenSSH's PROTOCOL.u2f (security keys). A malformed signature counts as a wrong one, so
-bytes from a server never make these functions raise.
+Formats: RFC 4253 section 6.6 (RSA with SHA-1, DSA), RFC 8332 (RSA with SHA-2), RFC 5656 section 3.1.2 (ECDSA), RFC 8709
+section 6 (EdDSA), OpenSSH's PROTOCOL.u2f (security keys). A malformed signature counts as a wrong one, so these
+functions never raise because of bytes from a server.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def verify_certificate(certificate: Certificate) -> bool | None:
     return verify(certificate.ca_key, name, certificate.signature, certificate.signed_data)
 
 
-@lru_cache(maxsize=256)  # a scan negotiates the same few again and again
+@lru_cache(maxsize=256)  # a scan negotiates the same few repeatedly
 def _signature_formats(algorithm: str) -> frozenset[bytes] | None:
     """Return the names that a signature may have when `algorithm` was negotiated, None for an unknown algorithm."""
     if algorithm == "ssh-rsa-cert-v01@openssh.com":

@@ -1,6 +1,6 @@
-"""The states of a client's transport and the transitions between them, as data (in the manner of h11's `_state.py`).
+"""The states of a client's transport and the transitions between them, as data (like h11's `_state.py`).
 
-`TRANSITIONS` has a row for each state: what may happen, and the state that follows. A key is the message number of a
+`TRANSITIONS` has a row for each state: the possible events, and the state after each. A key is the message number of a
 packet from the server, or one of the words below. A packet that is not in the row raises the error that `refusal`
 returns, a call raises `LocalProtocolError`. `scripts/wire_states` draws docs/wire-states.md from the table.
 """
@@ -42,7 +42,7 @@ class State(Enum):
     AUTHENTICATION = 'Waits for the answer to our "none" request (RFC 4252 section 5.2).'
     CLOSED = "Nothing is sent or read."
 
-    __hash__ = object.__hash__  # each packet looks its state up, and the hash of Enum is a function in Python
+    __hash__ = object.__hash__  # each packet looks up its state, and the hash of Enum is a Python function
 
 
 S = State
@@ -61,12 +61,12 @@ CALLS = {
 }
 """The error of a call that the state does not allow. `disconnect()` is allowed in every state."""
 
-# What both KEXINITs lead to.
+# Results of both KEXINITs.
 ECDH, DH, GEX, RULE_BROKEN = "ECDH", "Diffie-Hellman", "group exchange", "a broken rule"
 ECDH_GUESSED, DH_GUESSED, GEX_GUESSED = f"{ECDH}, wrong guess", f"{DH}, wrong guess", f"{GEX}, wrong guess"
-# What a packet of the key exchange turns out to be.
+# Meanings of a packet of the key exchange.
 ANSWER, BAD_GROUP = "the answer to ours", "a group that is not used"
-# All packets without an entry of their own, except messages 1 to 4, which mean the same in every state.
+# All packets without their own entry, except messages 1 to 4, which mean the same in every state.
 OTHER = "any other message"
 # Ends.
 END_OF_STREAM, ERROR = "end of stream", "an error"
@@ -145,7 +145,7 @@ TRANSITIONS: dict[State, Row] = {
     },
     **_OTHERS,
 }
-"""What may happen in each state, and the state that follows."""
+"""The possible events of each state, and the state after each."""
 
 LINE_STATES, PACKET_STATES = frozenset(_LINES), frozenset(_PACKETS)
 WAITING_STATES = frozenset({S.CHOOSING, S.NEGOTIATED, S.SERVER_NEWKEYS, S.CLOSED})
@@ -166,7 +166,7 @@ AWAITED = {
     S.NEWKEYS: "NEWKEYS",
     S.CLIENT_NEWKEYS: "NEWKEYS",
 }
-"""The message that a state cannot do without, as errors name it."""
+"""The message that a state requires, for errors."""
 
 GUESS_STATES = (S.ECDH_GUESS, S.DH_GUESS, S.GEX_GUESS, S.GEX_OLD_GUESS)
 _KEY_EXCHANGE = (S.ECDH_REPLY, S.DH_REPLY, S.GEX_GROUP, S.GEX_OLD_GROUP, S.GEX_REPLY)
@@ -197,7 +197,7 @@ def _packet_rows(*, strict: bool) -> dict[State, dict[int, State]]:
 
 
 PACKETS = _packet_rows(strict=False)
-"""Message numbers that may come in each state, and the state that follows."""
+"""The allowed message numbers in each state, and the state after each."""
 
 STRICT_PACKETS = _packet_rows(strict=True)
 """The same under strict key exchange (OpenSSH PROTOCOL 1.9, draft-ietf-sshm-strict-kex)."""

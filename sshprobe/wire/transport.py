@@ -2,7 +2,7 @@
 
 The caller takes events with `next_event` until that returns `NEED_DATA`, sends `outgoing`, and passes the data it
 receives to the next `next_event`. `sshprobe.wire.states` has the states and what each allows; docs/wire-states.md draws
-them. At most `byte_limit` bytes are held, so what a server sends decides neither our memory nor our time.
+them. At most `byte_limit` bytes are held, so a server controls neither our memory nor our time.
 
 An error of the server raises `RemoteProtocolError` from `next_event`, once, and the transport is CLOSED. An error in
 the server's KEXINIT is raised after its event, when the key exchange has started. A call that the state does not allow
@@ -50,7 +50,7 @@ class NEED_DATA:
     """Sentinel: `next_event` returns no event until more bytes are received, or until the caller decides."""
 
 
-# For Python 3.11 State.CLOSED is ten times the work of a module's name.
+# In Python 3.11, State.CLOSED takes ten times as long as a name of the module.
 _AGREED, _BREACH, _CLOSED = State.AGREED, State.BREACH, State.CLOSED
 _NEWKEYS = byte(msg.NEWKEYS)
 _BEFORE_SERVICE = (State.CLIENT_NEWKEYS, State.SERVICE)
@@ -82,7 +82,7 @@ class ClientTransport:
         self._byte_limit = byte_limit
         self._room = byte_limit  # bytes that may still be received
         self.has_more = False
-        """Whether `next_event` may have something before it is given more data."""
+        """Whether `next_event` may return an event without more data."""
         self.is_full = False
         """Whether the server has sent more than the byte limit."""
         self._lines = IdentificationReader()
@@ -92,9 +92,9 @@ class ClientTransport:
         self._sent = 0  # sequence number of the next packet to send, modulo 2**32
         self._packets = states.PACKETS  # the packets that each state allows
         self._handshake = Handshake(identification, key_pairs)
-        self._first: bytes | None = None  # the first message of the key exchange, where that is sent later
-        self._requests: tuple[bytes, ...] = ()  # the service request, and the "none" request if that goes along
-        self._none_request: bytes | None = None  # where it is sent after SERVICE_ACCEPT
+        self._first: bytes | None = None  # the first message of the key exchange, if sent later
+        self._requests: tuple[bytes, ...] = ()  # the service request, and the "none" request if sent with it
+        self._none_request: bytes | None = None  # the "none" request if sent after SERVICE_ACCEPT
         self._encrypted = 0  # packets after the server's NEWKEYS
 
     # -- calls ---------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class ClientTransport:
             self._agree()
             if self.state is _BREACH:
                 self.has_more = True
-                return  # nothing is sent to a server that breaks the rules it asks for
+                return  # nothing is sent to a server that breaks its own rules
         # Even before the server's lists the first message is not a guess, and first_kex_packet_follows is false (RFC
         # 4253 section 7.1). Our KEXINIT names one method and one host key algorithm, so the message is right or no
         # exchange comes about. With true, a server that prefers others but agrees on these would have to ignore the
@@ -183,7 +183,7 @@ class ClientTransport:
             self.continue_authentication()
 
     def continue_authentication(self) -> None:
-        """Send what follows our NEWKEYS."""
+        """Send the messages after our NEWKEYS."""
         if self.state in _BEFORE_SERVICE:
             self._send(*self._requests)
 
@@ -226,7 +226,7 @@ class ClientTransport:
     # -- events ------------------------------------------------------------------------------------------------------
 
     def next_event(self, data: bytes | None = None) -> Event | type[NEED_DATA]:
-        """Return the next event, or `NEED_DATA`. Raises `RemoteProtocolError` where the server breaks the protocol.
+        """Return the next event, or `NEED_DATA`. Raises `RemoteProtocolError` if the server breaks the protocol.
 
         `data`: bytes received since the last call, added first; b"" is the end of the stream.
         """
@@ -366,4 +366,4 @@ _HANDLERS: dict[State, Callable[[ClientTransport, bytes, State], Event | None]] 
     **dict.fromkeys((State.NEWKEYS, State.CLIENT_NEWKEYS), ClientTransport._newkeys_received),
     **dict.fromkeys((State.SERVICE, State.AUTHENTICATION), ClientTransport._encrypted_message),
 }
-"""What reads a packet in each state of `PACKET_STATES`, except messages 1 to 4."""
+"""The reader of packets in each state of `PACKET_STATES`, except messages 1 to 4."""

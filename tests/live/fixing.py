@@ -53,7 +53,7 @@ def _of(lines: Sequence[str], **keys: str) -> Bad:
 
 
 BAD: dict[str, Bad] = {
-    "as it comes": Bad(keys={"rsa": "rsa:2048", "ecdsa": "ecdsa", "ed25519": "ed25519"}),
+    "default settings": Bad(keys={"rsa": "rsa:2048", "ecdsa": "ecdsa", "ed25519": "ed25519"}),
     "weak lists and a small key": _of(WEAK, rsa="rsa:1024", ecdsa="ecdsa", ed25519="ed25519"),
     "one weak name in each list": _of(
         ["Ciphers 3des-cbc", "MACs hmac-md5-96", "KexAlgorithms diffie-hellman-group1-sha1"]

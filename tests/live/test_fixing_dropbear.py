@@ -45,7 +45,7 @@ class Bad:
 
 
 BAD = {
-    "as it comes": Bad(rsa="rsa:2048"),
+    "default settings": Bad(rsa="rsa:2048"),
     "SHA-1 everywhere": Bad(on=("SHA1_HMAC", "RSA_SHA1", "DH_GROUP14_SHA1")),
     "as Debian 12 had it": Bad(on=("SHA1_HMAC", "RSA_SHA1", "DH_GROUP14_SHA1"), off=("MLKEM768", "SNTRUP761")),
     "a group of 1024 bits": Bad(on=("DH_GROUP1", "DH_GROUP1_CLIENTONLY"), off=("DH_GROUP1_CLIENTONLY",)),
@@ -61,7 +61,7 @@ BAD = {
     "GCM beside all else": Bad(on=("ENABLE_GCM_MODE", "SHA2_512_HMAC", "SHA1_HMAC")),
 }
 
-ALWAYS = ("as it comes", "a group of 1024 bits", "SHA-1 as the only MAC", "an RSA key alone")
+ALWAYS = ("default settings", "a group of 1024 bits", "SHA-1 as the only MAC", "an RSA key alone")
 """Builds of `make test`: a list that shrinks, one that grows, a replaced key, and the default."""
 
 

@@ -13,7 +13,7 @@ from tests.live.asking import ask
 from tests.live.conftest import StartOpenSSH
 
 SERVERS: dict[str, dict[str, Any]] = {
-    "as it comes": {},
+    "default settings": {},
     "weak lists and a small key": {"config_lines": WEAK, "host_keys": ("rsa:1024", "ecdsa", "ed25519")},
     "one weak name in each list": {
         "config_lines": ["Ciphers 3des-cbc", "MACs hmac-md5-96", "KexAlgorithms diffie-hellman-group1-sha1"],

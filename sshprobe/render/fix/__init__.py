@@ -1,4 +1,4 @@
-"""What to paste on the hosts of a scan, and nothing else."""
+"""Output of `--fix`: lines to paste on the hosts of a scan."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMATS = {
     "ansible": "ansible:playbook",
     "dropbear": "pasted:dropbear",
 }
-"""Names for `--fix --format`, in the order of the help, and the module and function that makes text of a plan."""
+"""Names for `--fix --format`, in the order of the help, with the module and function that format a plan."""
 
 
 def load_format(name: str) -> Callable[[Plan], str]:

@@ -1,6 +1,6 @@
 """An Ansible playbook: one play for each group of OpenSSH servers that need the same changes. It uses builtin modules.
 
-Text of a server stands in comments alone, where it has no effect. Values hold names and addresses of hosts, never a
+Text of a server is only in comments, where it has no effect. Values hold names and addresses of hosts, never a
 pattern, and lines and commands from `sshprobe.remedy`.
 """
 
@@ -31,12 +31,12 @@ NOTHING = (
 )
 
 OF_GROUPS = frozenset({"all", "ungrouped"})
-"""Names that stand for groups in every inventory."""
+"""Names of groups in every inventory."""
 
 
 def playbook(plan: Plan) -> str:
     """Return the playbook."""
-    # sshd_config has a list of algorithms on one line, however long.
+    # sshd_config has a list of algorithms on one line of any length.
     lines = ["---", "# yamllint disable rule:line-length"]
     plays = 0
     for group in plan.groups():
@@ -98,13 +98,13 @@ def _play(group: Group, platform: Platform, names: dict[str, list[str]], number:
     service = platform.service or "{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}"
     yield f"    sshd_service: {json.dumps(service)}"
     yield "  tasks:"
-    # Ansible takes a name for a group where one has it. The check comes before the facts, which need a login.
+    # Ansible reads a name as a group if there is one. The check comes before the facts, which need a login.
     yield "    - name: Stop at a host that was not scanned"
     yield "      ansible.builtin.fail:"
     yield '        msg: "a group of the inventory has the name of a scanned host: take it out of `hosts`"'
     yield "      when: inventory_hostname not in sshprobe_hosts"
     if renamed:
-        # The inventory of the play may have another machine under this name.
+        # The user's inventory may have another machine under this name.
         yield "    - name: Stop at a host that has another address than the one that was scanned"
         yield "      ansible.builtin.fail:"
         yield '        msg: "its ansible_host is not what was scanned under this name: see sshprobe_addresses"'
@@ -194,7 +194,7 @@ def _key(change: Change, key: NewKey) -> Iterator[str]:
     yield f"    ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {new}"
     creates = key.file
     if key.replaces:
-        # The old key is kept under this name; the task has run where the file exists.
+        # The backup of the old key has this name; if it exists, the task has already run.
         creates = f"{key.file}.before-sshprobe"
         yield f"    if test -e {key.file}"
         yield f"    then cp -p {key.file} {creates}"

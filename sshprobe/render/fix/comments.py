@@ -48,7 +48,7 @@ def left_out(group: Group, why: str) -> Iterator[str]:
 
 
 def answer(compliant: bool | None) -> str:
-    """Return compliance in words."""
+    """Describe compliance."""
     return {True: "compliant", False: "not compliant", None: "not all was seen"}[compliant]
 
 

@@ -22,11 +22,11 @@ _WEAK = {
 
 
 _NAMED = 3
-"""Hosts that a sentence names."""
+"""The most hosts that a sentence names."""
 
 INTERRUPTED = "Interrupted: the rest was not scanned."
 CUT_OFF = "Cut off: the rest was not read."
-"""Why hosts are missing in a report. `sshprobe.store.backups` looks for these words."""
+"""The reasons why hosts are missing in a report. `sshprobe.store.backups` searches for them."""
 
 
 def key_sentences(summary: SummaryRecord) -> list[str]:

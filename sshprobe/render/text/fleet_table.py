@@ -19,21 +19,21 @@ from sshprobe.views.host_names import alias_of
 from sshprobe.views.host_stats import HostStats, VerdictStats, letter, status_matters
 
 _NOT_WORDS = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}
-"""Statuses, behind a number of hosts, that do not become words without their "_"."""
+"""Texts, after a number of hosts, of statuses that need more than a blank for "_"."""
 
 _OF_A_NAME = frozenset({"forbidden", "unlisted", "weak", "dated"})
-"""Reasons for which the algorithm's name says enough: that it is offered is what is wrong."""
+"""Reasons for which the algorithm's name is enough: the fault is that it is offered."""
 
 _LEAST_WORST = 20
 _GOOD_WORST = 50
-"""Columns for the worst finding of a host: at least, and before the software gets more than it needs."""
+"""The minimal columns for the worst finding of a host, and the columns before the software gets more than it needs."""
 
 _LEAST_SOFTWARE = 16
 _WAYS = ((None, True), (16, True), (None, False), (16, False), (10, False), (0, False))
-"""Ways to use a narrow screen, best first: what names are cut to (0: left out), and whether software is shown."""
+"""Layouts for a narrow screen, best first: the width of names (0: left out), and whether software is shown."""
 
 _LONGEST = 100
-"""Columns for the worst finding where the output is not a screen, such as a file."""
+"""Columns for the worst finding if the output is not a screen, such as a file."""
 
 
 def fleet_table(
@@ -93,13 +93,13 @@ def _rows(view: FleetView, terminal: Terminal) -> tuple[list[str], list[str]]:
 
 
 def _room(columns: Mapping[str, Sequence[str]], terminal: Terminal, *ignored: str) -> int:
-    """Return the width that is left for the worst finding, and for columns that are `ignored`."""
+    """Return the remaining width for the worst finding and for `ignored` columns."""
     taken = (column_width(*each) for each in columns.items() if each[0] not in ("worst", *ignored))
     return terminal.width - sum(width + 2 for width in taken)
 
 
 def _fit(columns: dict[str, list[str]], wanted: int, terminal: Terminal) -> list[str]:
-    """Cut columns, or take them out, until `wanted` characters fit or enough of them. Return what was taken out."""
+    """Cut or remove columns until `wanted` characters fit, or enough of them. Return the removed columns."""
     if not terminal.cuts or _room(columns, terminal) >= wanted:
         return []
     for profile in list(columns)[list(columns).index("worst") + 1 :]:
@@ -125,7 +125,7 @@ def _fit(columns: dict[str, list[str]], wanted: int, terminal: Terminal) -> list
 
 
 def _cells(row: FleetRow) -> dict[str, str]:
-    """Return the cells of a host but for the worst finding."""
+    """Return the cells of a host, without the worst finding."""
     stats = row.stats
     place = row.host if row.port == 22 else endpoint(row.host, row.port)
     verdict = stats.verdicts[0] if stats.verdicts else None
@@ -151,11 +151,11 @@ def _waived(verdict: VerdictStats) -> str:
 
 
 def _worst(stats: HostStats, room: int) -> str:
-    """Return the worst finding in `room` characters; of a host without a verdict, how far it got."""
+    """Return the worst finding in `room` characters; for a host without a verdict, its outcome."""
     if not stats.verdicts:
         return cut(outcome(stats), room)
     verdict = stats.verdicts[0]
-    across = f"{', '.join(map(finding_label, stats.fleet))}; " if stats.fleet else ""  # no letter counts it
+    across = f"{', '.join(map(finding_label, stats.fleet))}; " if stats.fleet else ""  # it does not affect the letter
     words = _worst_that_counts(verdict, room - len(across) - len(_waived(verdict)))
     return cut(f"{across}{words}{_waived(verdict)}", room)
 
@@ -167,7 +167,7 @@ def _worst_that_counts(verdict: VerdictStats, room: int) -> str:
     algorithm = worst.algorithms[0]
     if algorithm is not None and worst.id.rpartition(".")[2] in _OF_A_NAME:
         return names(worst.category, worst.algorithms, room)
-    # "ssh-rsa" alone would be taken for the algorithm where a short key is meant.
+    # Only "ssh-rsa" would mean the algorithm, not a short key.
     message = f"{algorithm}: {worst.message}" if algorithm is not None else worst.message
     return message if len(message) <= room else re.split("[;,] ", message)[0]
 
@@ -203,7 +203,8 @@ def _sentences(view: FleetView) -> list[str]:
 
 
 def _hidden(view: FleetView, kept_in: str | None, *, verbose: bool) -> list[str]:
-    """Return what the table leaves out, and where it is. Of a file, with a command that does not scan again."""
+    """Describe the rows that the table leaves out, and where to see them; for a file, with a command that does not
+    scan."""
     sentences = []
     kept = "`-o FILE` records all" if kept_in is None else f"{escape_unprintable(kept_in)} has all"
     upto = "" if verbose or kept_in is not None else f"-v lists up to {SHOWN_VERBOSE:,}; "
@@ -221,7 +222,7 @@ def _hidden(view: FleetView, kept_in: str | None, *, verbose: bool) -> list[str]
 
 def _hidden_silent(view: FleetView, *, verbose: bool) -> str:
     hidden = view.hidden_silent
-    if verbose:  # excluded ones may be among those that are listed
+    if verbose:  # excluded ones may be among the listed hosts
         return f"{count(hidden, 'more target')} gave no SSH answer or {'was' if hidden == 1 else 'were'} excluded"
     silent = hidden - view.excluded
     if not silent:

@@ -1,4 +1,4 @@
-"""One host as a block of text: the answer first, then why, then what to change."""
+"""One host as a block of text: the answer, the reasons, the changes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _SHOWN_FINDINGS = 10
 _SHOWN_NOTES = 3
 _SHOWN_LEFT = 4
 _IMPLIED = "; not in the profile"
-"""End of a message that says why an algorithm is weak, and that the profile does not list it either."""
+"""The end of a message on a weak algorithm that the profile does not list either."""
 _NAME_WIDTH = 38
-"""Columns for the names of a finding at most. A longer single name is not cut."""
+"""The most columns for the names of a finding. A longer single name is not cut."""
 
 
 def host_block(view: HostView, terminal: Terminal, *, verbose: bool = False) -> str:
@@ -94,14 +94,14 @@ def _head(view: HostView, terminal: Terminal) -> list[str]:
 
 
 def _verdict(view: VerdictView, terminal: Terminal, *, verbose: bool) -> list[str]:
-    """Return why a verdict is what it is: findings, what they share with the first one, and what was not seen."""
+    """Return the reasons for a verdict: findings, those shared with the first verdict, and unseen facts."""
     verdict, shown, hints = view.verdict, view.groups, list[FindingGroup]()
     if not verbose:
         hints = [group for group in view.groups if group[0].id == "protocol.version_hint"]
         waived = [group for group in view.groups if group[0].waived is not None]
         serious = [group for group in view.groups if group[0].counts]
         notes = [group for group in view.groups if group not in (*waived, *serious, *hints)]
-        shown = [*serious[:_SHOWN_FINDINGS], *notes[:_SHOWN_NOTES], *waived]  # what is waived is never cut off
+        shown = [*serious[:_SHOWN_FINDINGS], *notes[:_SHOWN_NOTES], *waived]  # waived findings are never cut off
     details = partial(finding_details, terminal=terminal, fix=view.remedy is None) if verbose else None
     lines = ["", *_findings(shown, terminal, details=details)]
     if hints:
@@ -126,7 +126,7 @@ def _verdict(view: VerdictView, terminal: Terminal, *, verbose: bool) -> list[st
 def _findings(
     groups: Sequence[FindingGroup], terminal: Terminal, *, details: Callable[[FindingGroup, str], list[str]] | None
 ) -> list[str]:
-    """Return findings as lines: in columns where each has room for one line, else with the message behind the names."""
+    """Return findings as lines: in columns if each fits on one line, else with the message after the names."""
     room = max(20, min(terminal.width - 40, _NAME_WIDTH))
     words = [group[0].severity if group[0].waived is None else "waived" for group in groups]
     kinds = [CATEGORY_WORDS[group[0].category] for group in groups]
@@ -139,7 +139,7 @@ def _findings(
         lead = f"  {word:<{wide}}  {category:<{kind}}  "
         text = f"{about:<{name}}  {message}" if in_columns else f"{about}: {message}" if about else message
         if details is None and len(lead) + len(text) > terminal.width:
-            text = text.removesuffix(_IMPLIED)  # a line less, and -v has it
+            text = text.removesuffix(_IMPLIED)  # saves a line, and -v has it
         first, *rest = [lead + text] if in_columns else terminal.wrap(text, indent=indent, first=lead)
         about_end = len(lead) + len(about)
         if first[len(lead) : about_end] == about:
@@ -171,7 +171,7 @@ def _remedy(view: RemedyView, verdict: Verdict, terminal: Terminal, *, several: 
     else:
         goal = f"To match {profile}" if view.goal == "compliance" else f"To come closer to {profile}"
     lines = [""]
-    # Never wrapped: sshd_config and the shell take a line as it is. A line may need a key that has to be made first.
+    # Never wrapped, because sshd_config and the shell need whole lines. A line may need a key that must be made first.
     if advice.short_commands:
         lines.append(f"  {goal}, run:")
         lines += _pasted(advice.short_commands, terminal)
@@ -197,7 +197,7 @@ def _remedy(view: RemedyView, verdict: Verdict, terminal: Terminal, *, several: 
 
 
 def _pasted(lines: Sequence[str], terminal: Terminal) -> list[str]:
-    """Return lines to paste: comments fit the screen, and nothing else is wrapped."""
+    """Return lines to paste. Only comments are wrapped."""
     pasted: list[str] = []
     for line in lines:
         pasted += terminal.wrap(line[2:], indent="    # ") if line.startswith("# ") else [f"    {line}"]

@@ -1,4 +1,4 @@
-"""Everything about one host, for `-v`: what it offers, keys, groups, and each finding and verdict in full."""
+"""Everything about one host, for `-v`: offers, keys, groups, and all findings and verdicts in full."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FOREVER = 2**64 - 1
 
 
 def offer_lines(offers: Mapping[AlgorithmType, Sequence[Offer]], terminal: Terminal) -> list[str]:
-    """Return all that a host offers, in its own order: how strong each algorithm is, its name, and why it is weak."""
+    """Return all offers of a host, in its order: strength, name and weakness of each algorithm."""
     found = [offer for each in offers.values() for offer in each]
     wide = max((len(offer.strength) for offer in found), default=0)
     lines = []
@@ -45,12 +45,12 @@ def offer_lines(offers: Mapping[AlgorithmType, Sequence[Offer]], terminal: Termi
 
 
 def saw_nothing(record: HostRecord) -> bool:
-    """Return whether a host sent nothing that could be shown beside its status."""
+    """Return whether a host has nothing to show except its status."""
     return record.identification is None and not record.lines_before_identification and not record.warnings
 
 
 def fact_lines(record: HostRecord, terminal: Terminal) -> list[str]:
-    """Return the lines that hold all other facts of a printable record."""
+    """Return the lines with all other facts of a printable record."""
     lines: list[str] = []
 
     def add(heading: str, items: Sequence[str] | None) -> None:
@@ -138,7 +138,7 @@ def _moment(timestamp: int) -> str:
 def finding_details(
     group: FindingGroup, indent: str, terminal: Terminal, *, fix: bool = True, across: bool = False
 ) -> list[str]:
-    """Return the lines under findings: what they cost, what was expected, what to change (`fix`), and sources.
+    """Return the lines under findings: cost, expectation, advice (`fix`) and sources.
 
     `across`: it is one of `fleet_findings`, which never cost anything.
     """
@@ -154,7 +154,7 @@ def finding_details(
     texts = [f"{finding.id}: {', '.join(effect) or 'costs nothing'}"]
     if not finding.deviation:
         texts[0] += "; does not affect compliance"
-    if not finding.expected.startswith("one of "):  # a whole list of the profile says less than the message
+    if not finding.expected.startswith("one of "):  # a full list of the profile says less than the message
         texts.append(f"expected {finding.expected}")
     observed = ", ".join(dict.fromkeys(each.observed for each in group if each.observed != each.algorithm))
     texts += [f"observed {observed}"] if observed else []

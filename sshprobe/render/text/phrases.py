@@ -18,7 +18,7 @@ def methods_seen_for(record: HostRecord) -> str:
 
 
 def compliance(verdict: Verdict | VerdictStats) -> str:
-    """Return compliance with a profile in words."""
+    """Describe compliance with a profile."""
     if verdict.compliant and verdict.waived:
         return "compliant with waivers"
     return {True: "compliant", False: "not compliant", None: "compliance unknown"}[verdict.compliant]
@@ -27,7 +27,7 @@ def compliance(verdict: Verdict | VerdictStats) -> str:
 def names(category: Category, algorithms: Iterable[str | None], room: int) -> str:
     """Return the algorithms of findings of one category in at most `room` characters: "aes128-cbc, aes192-cbc +1".
 
-    The first one is always named: of authentication methods it is `password`, which people know best. Findings on the
+    The first one is always named: for authentication methods it is `password`, the best-known one. Findings on the
     group exchange have no algorithm, and are named "group exchange".
     """
     found = [algorithm or _NAMELESS.get(category, "") for algorithm in algorithms]
@@ -44,7 +44,7 @@ _NAMELESS: dict[Category, str] = {"group_exchange": "group exchange"}
 
 
 def status(record: HostRecord | HostStats) -> str:
-    """Return the status in words: "dns_error" is "name not resolved"."""
+    """Return the text of a status: "dns_error" is "name not resolved"."""
     return _STATUSES.get(record.status, record.status)
 
 

@@ -1,4 +1,4 @@
-"""Rows as aligned lines of text, and how they give way to a narrow screen."""
+"""Rows as aligned lines of text, and their layout on a narrow screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLOURED = ("grade", "severity", "weakness")
 
 
 def cut(text: str, limit: int) -> str:
-    """Return `text` in at most `limit` characters, with dots for what is left out."""
+    """Return `text` in at most `limit` characters, with dots for a missing end."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
@@ -23,13 +23,13 @@ def column_width(header: str, cells: Sequence[str]) -> int:
 def table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], terminal: Terminal, *, right: Sequence[str] = ()
 ) -> list[str]:
-    """Return a table, as wide as its content: lines of the headers first. `right`: headers of what is aligned right."""
+    """Return a table as wide as its content, headers first. `right`: headers of right-aligned columns."""
     from tabulate import tabulate  # slow to import, and one host has no table
 
     coloured = [header in _COLOURED for header in headers]
     cells = [[terminal.word(cell) if mark else cell for cell, mark in zip(row, coloured, strict=True)] for row in rows]
     text = tabulate(
-        [headers, *cells],  # not as its headers, which it would make two columns wider
+        [headers, *cells],  # not as tabulate's headers, which would be two columns wider
         tablefmt="plain",
         colalign=["right" if header in right else "left" for header in headers],
         disable_numparse=True,
@@ -49,8 +49,8 @@ def stack(
 ) -> list[str]:
     """Return a table that fits `terminal` where it cuts.
 
-    Where it does not fit, the last column goes below its row, wrapped; then the one before it too, `below` columns at
-    most; then those in `shortened` are cut, one after the other, to the width beside each.
+    If it does not fit, the last column moves below its row, wrapped; then the one before it too, up to `below` columns;
+    then those in `shortened` are cut, one by one, to their widths.
     """
     widths = [column_width(header, [row[column] for row in rows]) for column, header in enumerate(headers)]
 

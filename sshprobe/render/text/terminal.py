@@ -1,4 +1,4 @@
-"""What the output can show: width and colour. And the escaping that all text of records passes."""
+"""The width and colours of the output, and the escaping of all text of records."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _WORD_COLOURS = {
 
 
 _NO_BREAK = "\0"
-"""Stands for a space where a line must not end. Text to be wrapped is printable, so it has none."""
+"""A space that is not a place to wrap. Text to wrap is printable, so it does not contain this character."""
 
 
 class Terminal(msgspec.Struct, frozen=True):
-    """What the output can show. Colour never carries meaning alone."""
+    """The abilities of the output. Meaning never depends only on colour."""
 
     width: int = 100
     """Columns. Long lists are wrapped to it; lines to paste never are."""
     colour: bool = False
     cuts: bool = False
-    """Whether wider lines are hard to read, as on a screen. For a file or a pipe they are not cut."""
+    """Whether wider lines must be cut, as on a screen. For a file or a pipe they are not."""
 
     def paint(self, text: str, style: str) -> str:
         """Return `text` in `style` ("bold", "red", ...), or unchanged without colour."""
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
 
     def word(self, text: str, meaning: str | None = None) -> str:
-        """Return `text` in the colour of a severity, a strength or a letter: of `meaning`, or its own."""
+        """Return `text` in the colour of `meaning`, a severity, strength or letter. Default: `text` itself."""
         style = _WORD_COLOURS.get((meaning or text).rstrip("?"))
         return text if style is None else self.paint(text, style)
 
@@ -53,7 +53,7 @@ class Terminal(msgspec.Struct, frozen=True):
         lead = indent if first is None else first
         room = max(self.width, len(indent) + 20)
         if len(lead) + len(text) <= room and text.isprintable():
-            return [(lead + text).rstrip()]  # most lines; textwrap takes ten times as long
+            return [(lead + text).rstrip()]  # most lines fit, and textwrap takes ten times as long
         longest = room - len(indent) - 2
         text = re.sub(f"`[^`]{{1,{longest}}}`", lambda found: found[0].replace(" ", _NO_BREAK), text)
         lines = textwrap.wrap(
@@ -65,14 +65,14 @@ class Terminal(msgspec.Struct, frozen=True):
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _UNSAFE = re.compile(rb"\\[bfnrtu]|[^ -~]")
-"""What JSON of text that is safe to print never has."""
+"""Matches what JSON of printable text never contains."""
 
 
 def printable(struct: Struct) -> Struct:
-    """Return a record or a view with no character in it that could act on a terminal.
+    """Return a record or a view without characters that could control a terminal.
 
-    Records of our own scans are escaped when they are made and come back as they are. A records file can come from
-    anywhere, so a format for people calls this once for the whole, and no field is forgotten.
+    Records of our own scans are already escaped and stay unchanged. Other records are not trusted, so a format for
+    people calls this once for the whole record, and no field is forgotten.
     """
     if _UNSAFE.search(msgspec.json.encode(struct)) is None:
         return struct

@@ -18,7 +18,7 @@ ALL = ""
 
 
 class CounterKey(NamedTuple):
-    """What is counted. Its value is a number of hosts."""
+    """The key of a counter. Its value is a number of hosts."""
 
     label: str
     """A label of hosts, "k=v", or `ALL`."""
@@ -80,7 +80,7 @@ def counters_of(record: HostRecord) -> list[CounterKey]:
 def merge_name_lists(counted: Iterable[tuple[CounterKey, int]]) -> dict[CounterKey, int]:
     """Return counters of one scan in which each algorithm counts once for its type.
 
-    Old histories counted the name-lists of the two directions apart. Of the two numbers the higher is returned: nearly
+    Old histories counted the name-lists of the two directions separately. The higher number is returned, because nearly
     all servers offer the same in both directions.
     """
     merged: dict[CounterKey, int] = {}

@@ -30,7 +30,7 @@ REVISIONS = ("0001", "0002")
 """The versions of the tables, oldest first: the modules in `migrations/versions`."""
 
 LOCK_SECONDS = 60.0
-"""How long to wait for another process that writes into the same SQLite file."""
+"""Seconds to wait for another process that writes to the same SQLite file."""
 
 _HOW = "give `default`, a file, sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
@@ -66,7 +66,7 @@ class Database:
     def __init__(self, engine: Engine, name: str) -> None:
         self.engine = engine
         self.name = name
-        """How messages name it: a file, or a URL without password."""
+        """Its name in messages: a file, or a URL without password."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -156,13 +156,13 @@ def _engine(url: URL) -> Engine:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, record: object) -> None:
-    connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
+    connection.isolation_level = None  # `_begin_sqlite` begins transactions
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction. A writer locks at once: a lock that a reader asks for later can fail."""
+    """Begin a transaction. A writer locks at once, because upgrading a reader's lock later can fail."""
     is_reader = connection.get_execution_options().get("is_reader", False)
     connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
 
@@ -220,7 +220,7 @@ def _back_up(path: Path, revision: str) -> Path:
 
 
 def _is_new(path: Path) -> bool:
-    """Make an empty file that only its owner can read. Return False if there is one."""
+    """Make an empty file that only its owner can read. Return False if the file exists."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:

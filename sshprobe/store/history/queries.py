@@ -40,7 +40,7 @@ class Scan(msgspec.Struct, frozen=True):
     started_at: str
     """RFC 3339, UTC."""
     duration_ms: float | None
-    """None: it runs, or it was killed."""
+    """None: it is running or was killed."""
     hosts: int
     complete: bool
     """Whether it ended by itself."""
@@ -88,8 +88,8 @@ def header_of(database: Database, scan: Scan) -> tuple[SweepRecord, SummaryRecor
 def records(database: Database, scan: Scan) -> Iterator[HostRecord]:
     """Return the records of all hosts of a scan, in the order of their start.
 
-    Each has its own host and times. Random values, such as the modulus of a group exchange, are those of the first
-    observation that is equal otherwise.
+    Each has its own host and times. Random values, such as the modulus of a group exchange, are from the first equal
+    observation.
     """
     try:
         begin = datetime.fromisoformat(scan.started_at)
@@ -201,7 +201,7 @@ def counted_names(database: Database, kind: str, label: str = ALL) -> list[str]:
 
 
 def counts(database: Database) -> dict[str, int]:
-    """Return how many rows each table has, by the name of what it holds."""
+    """Return the number of rows of each table, by the name of its contents."""
     tables = {"scans": SCAN, "hosts": HOST, "observations": OBSERVATION, "verdicts": VERDICT, "sightings": SIGHTING}
     with database.reading() as connection:
         return {

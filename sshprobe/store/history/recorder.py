@@ -1,4 +1,4 @@
-"""Writes a scan into a history while it runs, in a thread of its own: a slow database never delays a connection.
+"""Writes a scan into a history while it runs, in a separate thread, so that a slow database never delays a connection.
 
 Each transaction holds all hosts that have finished since the last one, so a killed scan leaves a readable part. Every
 write can be repeated: after a lost connection the same hosts are written again.
@@ -27,10 +27,10 @@ MAX_HOSTS = 1000
 """Hosts in one transaction."""
 
 MAX_WAITING = 4000
-"""Hosts that wait for the database. With more, the scan waits: the memory for them is bounded."""
+"""The most hosts that wait for the database. With more, the scan waits, which limits memory."""
 
 RETRY_SECONDS = 60.0
-"""How long a server that was restarted, or a deadlock, is retried before the history is given up."""
+"""Seconds of retries after a restart of the server or a deadlock, before the history is abandoned."""
 
 
 class Result(Protocol):
@@ -64,10 +64,10 @@ class Recorder:
         self._writer = ScanWriter(database)
         self._verdicts: LruCache[Hashable, tuple[bytes, bytes]] = LruCache()
         self.failure: str | None = None
-        """Why the history is incomplete, in one line; None if it is complete so far."""
+        """The reason why the history is incomplete, in one line; None if it is complete so far."""
 
     def begin(self, header: SweepRecord, scan_id: str) -> None:
-        """Enter the scan. Hosts that it has from an earlier run are removed, as a resumed scan adds them again.
+        """Enter the scan. Its hosts from an earlier run are removed, because a resumed scan adds them again.
 
         Raises `InputError` if the database fails.
         """
@@ -157,7 +157,7 @@ class Recorder:
         if found is None:
             encoded = encode_verdicts(record)
             found = verdicts_hash(encoded), encoded
-            if not record.fleet_findings:  # they are the host's own, whatever its verdicts
+            if not record.fleet_findings:  # labels belong to the host, not to its verdicts
                 self._verdicts.put(key, found, len(encoded))
         return Row(record, identity_of(record), observation_hash(record), *found)
 

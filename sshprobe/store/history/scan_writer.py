@@ -1,4 +1,4 @@
-"""Writes the rows of one scan, in transactions that its caller makes."""
+"""Writes the rows of one scan, in transactions of the caller."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from sshprobe.store.history.tables import (
 )
 
 COUNTER_SECONDS = 5.0
-"""Seconds between two writes of the counters of a scan that runs."""
+"""Seconds between two writes of the counters of a running scan."""
 
 MAX_DURATION_US = 2**63 - 1
 """The largest duration of a host, in microseconds: the column has 64 bits."""
@@ -101,7 +101,7 @@ class ScanWriter:
             self._counters.add(row.record)
 
     def write(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Write hosts. Observations and verdicts that are there already are not written again."""
+        """Write hosts. Existing observations and verdicts are not written again."""
         observations = {row.observation: row.record for row in rows}
         verdicts = {row.verdict: row.verdicts for row in rows}
         addresses = {row.address for row in rows if row.address is not None}

@@ -1,7 +1,7 @@
 """The tables of a history. `migrations` creates them; a test compares the two.
 
-A sighting, one host in one scan, is a few integers. What was observed and what profiles said of it are stored once for
-all hosts and scans where they are equal.
+A sighting, one host in one scan, is a few integers. Observations and verdicts are stored once for all hosts and scans
+with equal ones.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ ADDRESS = Table(
 """Addresses of hosts that were given by name."""
 
 SAME_ADDRESS, UNKNOWN_ADDRESS = 0, -1
-"""In place of the id of an address: the host was given by its address; its name could not be resolved."""
+"""Special values instead of the id of an address: the host was given by its address; its name could not be resolved."""
 
 OBSERVATION = Table(
     f"{PREFIX}observation",

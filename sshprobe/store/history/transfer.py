@@ -84,7 +84,7 @@ def export_scan(database: Database, scan: Scan) -> Iterator[Record]:
 
 
 class Pruned(NamedTuple):
-    """How much was removed."""
+    """The numbers of removed rows."""
 
     scans: int
     sightings: int
@@ -93,10 +93,10 @@ class Pruned(NamedTuple):
 
 
 def prune(database: Database, *, days: float | None = None, keep: int | None = None) -> Pruned:
-    """Remove old scans and all that only they refer to.
+    """Remove old scans and all data that only they use.
 
-    `days`: a scan is old if it began more than as many days ago. `keep`: the newest scans, as many, are not old. With
-    both, a scan is removed only if it is old by both. A scan whose start is not a time is old by `keep` alone.
+    `days`: a scan is old if it began more than as many days ago. `keep`: the number of newest scans that are never old.
+    With both, a scan is removed only if both say so. A scan whose start is not a time is old by `keep` alone.
     """
     limit = datetime.now(UTC) - timedelta(days=days or 0)
 
@@ -107,7 +107,7 @@ def prune(database: Database, *, days: float | None = None, keep: int | None = N
 
     old = [scan.id for position, scan in enumerate(queries.scans(database)) if is_old(position, scan)]
     sightings = 0
-    for scan in old:  # each in a transaction of its own, so that a scan that runs need not wait for all
+    for scan in old:  # each in its own transaction, so that a running scan does not wait for all of them
         with database.writing() as connection:
             sightings += connection.execute(delete(SIGHTING).where(SIGHTING.c.scan == scan)).rowcount
             connection.execute(delete(COUNTER).where(COUNTER.c.scan == scan))

@@ -1,7 +1,7 @@
 """Diffie-Hellman over finite fields: fixed groups (RFC 4253, 8268; RFC 2409, 3526) and group exchange (RFC 4419).
 
 `cryptography` deprecates these and refuses half of the groups that servers use, so this is plain `pow()` with the
-cheapest exponent: see `_exponent`. gmpy2, if installed, makes many of them five times as fast.
+cheapest exponent (see `_exponent`). gmpy2, if installed, makes many of them five times as fast.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def _exponent(modulus: int, generator: int) -> int:
     """Return the smallest power of two x for which g^x is twice as long as the modulus, so that e looks like any other.
 
     Its secrecy does not matter: we send nothing but a user name, and the server's signature over an exchange hash with
-    our fresh cookie and both public values proves its host key. 2048 bits take 12 squarings, where 32 random bits took
-    four times as long and 256 bits half of a scan's CPU. A man in the middle could change the authentication methods of
-    an old server without a curve, as he could with 32 bits, but he cannot forge its host key.
+    our fresh cookie and both public values proves its host key. 2048 bits take 12 squarings. 32 random bits took four
+    times as long, and 256 bits half of a scan's CPU. A man in the middle could change the authentication methods of an
+    old server without a curve, as he could with 32 bits, but he cannot forge its host key.
     """
     minimum = -(-2 * modulus.bit_length() // max(1, generator.bit_length() - 1))
     return 1 << (minimum - 1).bit_length()

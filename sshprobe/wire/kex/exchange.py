@@ -69,14 +69,14 @@ class KeyExchange(ABC):
 
         Only a group exchange has one. Raises `RemoteProtocolError` if it is malformed.
         """
-        raise NotImplementedError  # the table of states leads here for group exchanges alone, which define it
+        raise NotImplementedError  # the table of states leads here only for group exchanges, which define it
 
     def start_again(self) -> bytes:
         """Return the payload of our first message in its old form. Only a group exchange has one."""
-        raise NotImplementedError  # the transport calls it for group exchanges alone, which define it
+        raise NotImplementedError  # the transport calls it only for group exchanges, which define it
 
     def hash_variants(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
-        """Yield the fields that servers in use hash in place of `reply.public`, each with a description for people."""
+        """Yield the fields that some servers hash instead of `reply.public`, each with a description for people."""
         yield from ()
 
 
@@ -106,5 +106,5 @@ KeyPairs = dict[str, Any]
 """Curve or KEM to our key pair (`Curve`, and `Kem` of `ecdh`), for all connections of a scan.
 
 An ephemeral key protects the secrets of a session, and ours has none. The cookies, new in each connection, prove that
-an answer is fresh. A relay that passes our bytes on to another server could do so with new keys as well. A key pair of
+an answer is fresh. A relay that forwards our bytes to another server could do so with new keys as well. A key pair of
 ML-KEM may serve many encapsulations: it resists chosen ciphertexts (FIPS 203: IND-CCA2)."""
