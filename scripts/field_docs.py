@@ -1,18 +1,18 @@
-"""Reads the sentence of each field of the record types: the string below it in `sshprobe/model/`."""
+"""Reads the sentence of each field of the types of a package: the string below it. Records are in `sshprobe.model`."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
 
-MODEL = Path(__file__).resolve().parents[1] / "sshprobe" / "model"
+PACKAGES = Path(__file__).resolve().parents[1] / "sshprobe"
 
 
-def field_docs() -> dict[str, dict[str, str]]:
+def field_docs(package: str = "model") -> dict[str, dict[str, str]]:
     """Return class to field to its text, in one line."""
     return {
         node.name: _fields(node)
-        for path in sorted(MODEL.glob("*.py"))
+        for path in sorted((PACKAGES / package).glob("*.py"))
         for node in ast.parse(path.read_text("utf-8")).body
         if isinstance(node, ast.ClassDef)
     }

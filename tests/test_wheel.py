@@ -46,7 +46,7 @@ def test_the_wheel_has_the_package_and_nothing_else(unpacked: Path) -> None:
     ours = {path.relative_to(ROOT / "sshprobe").as_posix() for path in (ROOT / "sshprobe").rglob("*.*")}
     profiles = {f"_profiles/{path.name}" for path in (ROOT / "profiles").glob("*.toml")}
     assert {path for path in inside if "__pycache__" not in path} == (
-        {path for path in ours if "__pycache__" not in path} | profiles | {"_record.schema.json"}
+        {path for path in ours if "__pycache__" not in path} | profiles | {"_record.schema.json", "_change.schema.json"}
     )
 
 

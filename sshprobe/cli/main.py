@@ -28,6 +28,7 @@ COMMANDS = {
     "scan": LazyCommand("sshprobe.cli.scan:scan", "Probe SSH servers and grade them."),
     "grade": LazyCommand("sshprobe.cli.grade:grade", "Grade saved records again, offline."),
     "report": LazyCommand("sshprobe.cli.report:report", "Report what hosts in saved records have in common."),
+    "diff": LazyCommand("sshprobe.cli.diff:diff", "Show what changed between two scans."),
     "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show, check or make recommended profiles."),
     "history": LazyCommand("sshprobe.cli.history:history", "Show how a fleet changed over scans with `--history`."),
     "explain": LazyCommand("sshprobe.cli.explain:explain", "Explain an algorithm or a finding."),

@@ -1,4 +1,4 @@
-"""`sshprobe schema`: the JSON Schema of the records."""
+"""`sshprobe schema`: the JSON Schema of the records, or of changes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from pathlib import Path
 
 import click
 
-INSTALLED = Path(__file__).parents[1] / "_record.schema.json"
-IN_CHECKOUT = Path(__file__).parents[2] / "docs" / "record.schema.json"
+INSTALLED = Path(__file__).parents[1]
+IN_CHECKOUT = Path(__file__).parents[2] / "docs"
 
 
 @click.command()
-def schema() -> int:
+@click.argument("of", type=click.Choice(["record", "change"]), default="record", metavar="[record|change]")
+def schema(of: str) -> int:
     """Print the JSON Schema of the records.
 
-    It describes a line of `--format jsonl` and the document of `--format json`. Example: sshprobe schema > schema.json
+    It describes a line of `--format jsonl` and the document of `--format json`. `sshprobe schema change` describes the
+    document of `sshprobe diff --format json`. Example: sshprobe schema > schema.json
     """
-    path = INSTALLED if INSTALLED.exists() else IN_CHECKOUT
+    installed = INSTALLED / f"_{of}.schema.json"
+    path = installed if installed.exists() else IN_CHECKOUT / f"{of}.schema.json"
     sys.stdout.write(path.read_text(encoding="utf-8"))
     return 0

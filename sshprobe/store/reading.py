@@ -154,14 +154,20 @@ class _Count:
 
 
 def scans_in(
-    name: str, *, stdin: IO[bytes] | None = None, on_missing: Callable[[str], None] | None = None
+    name: str,
+    *,
+    stdin: IO[bytes] | None = None,
+    on_missing: Callable[[str], None] | None = None,
+    on_silent: Callable[[SilentRecord], None] | None = None,
 ) -> Iterator[Record]:
     """Yield all records of one file in their order, every scan with its header. `-` is `stdin`.
 
     The whole file is checked before the first record. `on_missing`, and `InputError`, as of `read_records`.
+    `on_silent` is called with each line of hosts without a record (`--skip-silent`), between the records.
     """
     with contextlib.closing(_Source(name, stdin)) as source:
         _check(source, on_missing)
+        source.on_silent = on_silent
         yield from source.records()
 
 
@@ -196,6 +202,8 @@ class _Source:
         self.name = "standard input" if name == "-" else name
         self.line: int | None = None
         """The line of the last record."""
+        self.on_silent: Callable[[SilentRecord], None] | None = None
+        """Is called with lines of hosts without a record."""
         self.is_cut_off = False
         """Whether the file ended inside a line or, compressed, inside a frame, once it was read."""
         self._is_locked = False
@@ -257,6 +265,8 @@ class _Source:
             self.line = number
             if not isinstance(record, SilentRecord):
                 yield record
+            elif self.on_silent is not None:
+                self.on_silent(record)
         ends_early = is_torn or (isinstance(self._stream, Decompressed) and self._stream.is_cut_off)
         self.is_cut_off = ends_early and not self._is_locked
 

@@ -76,9 +76,11 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
         _write_files(folder, there)
         for line in (
             f"sshprobe scan {there} {timeout} --label site=berlin -o monday.jsonl",
-            "cp monday.jsonl nightly.jsonl; cp monday.jsonl graded.jsonl",
+            f"sshprobe scan {there} {timeout} --label site=berlin -o tuesday.jsonl",
+            "cp monday.jsonl nightly.jsonl; cp monday.jsonl nightly.jsonl~; cp monday.jsonl graded.jsonl",
+            "cp tuesday.jsonl wednesday.jsonl",
             "sshprobe grade monday.jsonl --profile company.toml -o now.jsonl",
-            "sshprobe history import monday.jsonl --history fleet.db",
+            "sshprobe history import monday.jsonl tuesday.jsonl --history fleet.db",
             f"sshprobe scan --save-as nightly {there}",
             "sshprobe scan --inventory inventory.json -o fleet.jsonl",
             "sshprobe grade fleet.jsonl --fix --format ansible > fix.yml",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Table, func, select
 
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
+from sshprobe.model.lasting import HostIdentity
 from sshprobe.model.name_lists import LANGUAGES
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.store.history.counters import ALL, CounterKey, merge_name_lists
@@ -28,6 +29,9 @@ from sshprobe.store.history.tables import (
     UNKNOWN_ADDRESS,
     VERDICT,
 )
+
+_IDS = 300
+"""Ids in one query, below the limit of every SQLite (999)."""
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -136,6 +140,58 @@ def _record(row: Any, begin: datetime) -> HostRecord:
         duration_ms=duration_us / 1000,
         connections=connections,
     )
+
+
+class StoredSighting(NamedTuple):
+    """A host in one scan: the ids of what was observed and judged, which `stored_records` reads."""
+
+    host: HostIdentity
+    address: str | None
+    observation: int
+    verdict: int
+
+
+def sightings(database: Database, scan: Scan) -> list[StoredSighting]:
+    """Return all hosts of a scan, without their records."""
+    query = (
+        select(
+            HOST.c.via,
+            HOST.c.name,
+            HOST.c.port,
+            SIGHTING.c.address,
+            ADDRESS.c.address,
+            SIGHTING.c.observation,
+            SIGHTING.c.verdict,
+        )
+        .select_from(SIGHTING)
+        .join(HOST, SIGHTING.c.host == HOST.c.id)
+        .outerjoin(ADDRESS, SIGHTING.c.address == ADDRESS.c.id)
+        .where(SIGHTING.c.scan == scan.id)
+    )
+    with database.reading() as connection:
+        return [
+            StoredSighting(HostIdentity(via, name, port), name if code == SAME_ADDRESS else address, seen, judged)
+            for via, name, port, code, address, seen, judged in connection.execute(query)
+        ]
+
+
+def stored_records(database: Database, ids: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], HostRecord]]:
+    """Yield the record of each pair of an observation and a verdict. It has no host, address and time."""
+    wanted = sorted(set(ids))
+    with database.reading() as connection:
+        for start in range(0, len(wanted), _IDS):
+            part = wanted[start : start + _IDS]
+            seen, judged = (
+                _records(connection, table, {*ids})
+                for table, ids in zip((OBSERVATION, VERDICT), zip(*part, strict=True), strict=True)
+            )
+            for observation, verdict in part:
+                yield (observation, verdict), decode_record(seen[observation], judged[verdict])
+
+
+def _records(connection: Connection, table: Table, ids: Iterable[int]) -> dict[int, bytes]:
+    rows = connection.execute(select(table.c.id, table.c.record).where(table.c.id.in_(ids)))
+    return {id_: record for id_, record in rows}  # noqa: C416 - a row is not a tuple to mypy
 
 
 def counters(database: Database, scan: Scan) -> dict[CounterKey, int]:

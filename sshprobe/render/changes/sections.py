@@ -1,0 +1,236 @@
+"""The changes between two scans as sections of rows, loudest first: the content of the table and of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from sshprobe.model.observation import Depth
+from sshprobe.render.changes.words import FACTS, LISTS, PARTS, REASONS, SERVICES, listed, short_host
+from sshprobe.render.text.phrases import count, finding_label
+from sshprobe.views.change_kinds import AlgorithmChange, ChangedHost, FindingChange, KeyChange
+from sshprobe.views.changes import Changes, NotCompared
+from sshprobe.views.host_stats import Subject
+
+
+class Row(NamedTuple):
+    """One change, and the hosts that have it."""
+
+    what: str
+    """The change in a few words: "A to C"."""
+    hosts: tuple[ChangedHost, ...] = ()
+    """Empty: `what` says all."""
+    meaning: str = ""
+    """A severity or a letter for the colour of `what`."""
+    details: tuple[str, ...] = ()
+    """Further lines, such as fingerprints."""
+
+
+class Section(NamedTuple):
+    """Rows under a heading."""
+
+    title: str
+    rows: tuple[Row, ...]
+    is_worse: bool = False
+    """Whether its changes make a host worse."""
+
+
+def sections(changes: Changes, *, verbose: bool) -> list[Section]:
+    """Return the sections that have rows. `verbose`: rows name all algorithms."""
+    most = 1000 if verbose else 4
+    several = _several_profiles(changes)
+    found = [
+        Section("Host keys changed", tuple(_alarming_keys(changes.host_keys)), is_worse=True),
+        Section("Grades fell", tuple(_grades(changes, several, fell=True)), is_worse=True),
+        Section("Not compliant any more", tuple(_compliance(changes, several, (True, False))), is_worse=True),
+        Section("New findings", tuple(_findings(changes, several, most, against=True)), is_worse=True),
+        Section("New hosts", tuple(_new_hosts(changes))),
+        Section("Hosts gone", tuple(_missing(changes, "gone"))),
+        Section("Hosts moved", tuple(_moved(changes))),
+        Section("Waivers that end soon", tuple(_waivers(changes))),
+        Section("Host keys added or removed", tuple(_other_keys(changes.host_keys))),
+        Section("Algorithms", tuple(_algorithms(each, most) for each in changes.algorithms)),
+        Section("Other facts", tuple(_facts(changes))),
+        Section("Better", tuple(_better(changes, several, most))),
+        Section("Answers alternate, as behind a load balancer", tuple(_flapping(changes))),
+        Section("Not seen", tuple(_missing(changes, "not seen"))),
+        Section("Compliance not known any more", tuple(_compliance(changes, several, (True, None)))),
+        Section("Not compared", tuple(map(_not_compared, changes.not_compared))),
+    ]
+    return [section for section in found if section.rows]
+
+
+def verdict(changes: Changes) -> str:
+    """Return what got worse in one sentence."""
+    keys = sum(each.is_alarming for each in changes.host_keys)
+    grades = sum(each.fell for each in changes.grades)
+    stopped = sum(each.old and each.new is False for each in changes.compliance)
+    findings = sum(each.is_worse for each in changes.findings)
+    hosts = sum(each.is_worse for each in changes.new_hosts)
+    found = [
+        count(keys, "host key changed", "host keys changed") if keys else "",
+        count(grades, "grade fell", "grades fell") if grades else "",
+        count(stopped, "verdict is not compliant any more", "verdicts are not compliant any more") if stopped else "",
+        count(findings, "finding of medium or above is new", "findings of medium or above are new") if findings else "",
+        count(hosts, "new host has such findings", "new hosts have such findings") if hosts else "",
+    ]
+    return f"Worse: {', '.join(filter(None, found))}." if any(found) else "Nothing got worse."
+
+
+def _several_profiles(changes: Changes) -> bool:
+    seen = {each.profile for each in changes.grades} | {each.profile for each in changes.compliance}
+    seen |= {each.profile for each in changes.findings}
+    seen.update(profile for each in changes.new_hosts for profile in each.grades)
+    return len(seen - {"fleet"}) > 1
+
+
+def _of(profile: str, several: bool) -> str:
+    return f" ({profile})" if several else ""
+
+
+def _alarming_keys(keys: Iterable[KeyChange]) -> Iterator[Row]:
+    for each in keys:
+        if each.is_alarming:
+            known = ", a key that was seen before" if each.seen_before and each.kind == "changed" else ""
+            words = {
+                "changed": f"{each.type}{known}",
+                "replaced": f"{each.type}: no earlier key is left",
+                "authority": f"{each.type}: another authority signed its certificate",
+                "passing": f"{each.type}: another key between the two scans, now the old one again",
+            }[each.kind]
+            label = "then" if each.kind == "passing" else "now"
+            details = [*(f"was  {key}" for key in each.old), *(f"{label:4} {key}" for key in each.new)]
+            yield Row(words, (ChangedHost(host=each.host, since=each.since),), "critical", tuple(details))
+
+
+def _other_keys(keys: Iterable[KeyChange]) -> Iterator[Row]:
+    found: dict[tuple[str, str], list[ChangedHost]] = {}
+    for each in keys:
+        if not each.is_alarming:
+            found.setdefault((each.kind, each.type), []).append(ChangedHost(host=each.host, since=each.since))
+    for (kind, type), hosts in found.items():
+        yield Row({"certificate": f"{type}: new certificate"}.get(kind, f"{type} {kind}"), tuple(hosts))
+
+
+def _grades(changes: Changes, several: bool, *, fell: bool) -> Iterator[Row]:
+    found: dict[tuple[str, str, str], list[ChangedHost]] = {}
+    for each in changes.grades:
+        if each.fell == fell:
+            key = (each.profile, each.old, each.new)
+            found.setdefault(key, []).append(ChangedHost(host=each.host, since=each.since))
+    for (profile, old, new), hosts in found.items():
+        yield Row(f"{old} to {new}{_of(profile, several)}", tuple(hosts), new)
+
+
+def _compliance(changes: Changes, several: bool, answers: tuple[bool, bool | None]) -> Iterator[Row]:
+    found: dict[str, list[ChangedHost]] = {}
+    for each in changes.compliance:
+        if (each.old, each.new) == answers:
+            found.setdefault(each.profile, []).append(ChangedHost(host=each.host, since=each.since))
+    for profile, hosts in found.items():
+        yield Row(profile, tuple(hosts), "high" if answers == (True, False) else "")
+
+
+_KINDS = {"back": "back again", "worse": "more severe", "unwaived": "its waiver ended", "milder": "less severe"}
+
+
+def _findings(changes: Changes, several: bool, most: int, *, against: bool) -> Iterator[Row]:
+    """Yield a row for each id and severity: algorithms with the same hosts are named together."""
+    found: dict[tuple[Hashable, ...], list[FindingChange]] = {}
+    for each in changes.findings:
+        if each.is_against == against:
+            key = (each.severity, each.kind, each.profile, each.id, tuple((at.host, at.since) for at in each.hosts))
+            found.setdefault(key, []).append(each)
+    for group in found.values():
+        first = group[0]
+        kind = "" if first.kind == "new" else f", {_KINDS.get(first.kind, first.kind)}"
+        labels = listed([finding_label(Subject(each.id, each.algorithm or "")) for each in group], most=most)
+        words = f"{first.severity}  {labels} ({first.id}{kind}){_of(first.profile, several)}"
+        yield Row(
+            words, tuple(first.hosts), first.severity if against else "", (first.message,) if len(group) == 1 else ()
+        )
+
+
+def _new_hosts(changes: Changes) -> Iterator[Row]:
+    for each in changes.new_hosts:
+        grades = ", ".join(each.grades.values()) or "no grade"
+        findings = listed([f"{number:,} {severity}" for severity, number in each.findings.items()], most=5)
+        words = ", ".join(filter(None, (grades, findings, each.software)))
+        before = f", was {each.status_before}" if each.status_before is not None else ""
+        kind = "back: " if each.kind == "back" else ""
+        at = ChangedHost(host=each.host, since=each.since)
+        yield Row(f"{kind}{words}{before}", (at,), next(iter(each.findings), "good"))
+
+
+def _missing(changes: Changes, kind: str) -> Iterator[Row]:
+    found: dict[str, list[ChangedHost]] = {}
+    for each in changes.missing_hosts:
+        if each.kind == kind:
+            words = "not in the new scan" if each.status is None else each.status.replace("_", " ")
+            if each.missed > 1:
+                words += f", {each.missed} scans in a row"
+            found.setdefault(words, []).append(ChangedHost(host=each.host, since=each.last_seen))
+    for words, hosts in found.items():
+        yield Row(words, tuple(hosts))
+
+
+def _moved(changes: Changes) -> Iterator[Row]:
+    for each in changes.moved_hosts:
+        name = "" if short_host(each.host) == short_host(each.new) else f"{short_host(each.host)}: "
+        at = ChangedHost(host="", since=each.since)
+        yield Row(f"{name}{short_host(each.old)} to {short_host(each.new)}, with the same keys", (at,))
+
+
+def _waivers(changes: Changes) -> Iterator[Row]:
+    for each in changes.waivers:
+        words = f"{each.until}  {listed(each.findings, most=4)} on {each.pattern}: {each.reason}"
+        yield Row(words, tuple(ChangedHost(host=host, since="") for host in each.hosts))
+
+
+def _algorithms(each: AlgorithmChange, most: int) -> Row:
+    where = f" ({each.direction})" if each.direction else ""
+    signs = (("+", each.added), ("-", each.removed))
+    words = [listed([f"{sign}{name}" for name in names], most=most) for sign, names in signs if names]
+    return Row(f"{LISTS[each.type]}{where}: {', '.join(words) or 'another order'}", tuple(each.hosts))
+
+
+def _facts(changes: Changes) -> Iterator[Row]:
+    for each in changes.facts:
+        about = f" {each.about}" if each.about else ""
+        if each.fact == "lines_before_identification" or len(each.old) + len(each.new) > _LONG:
+            yield Row(f"{FACTS[each.fact]}{about}", tuple(each.hosts), "", (f"was  {each.old}", f"now  {each.new}"))
+        else:
+            words = f"{FACTS[each.fact]}{about}: {each.old or 'none'} to {each.new or 'none'}"
+            yield Row(words, tuple(each.hosts))
+
+
+_LONG = 80
+"""Characters of two values above which each has a line of its own."""
+
+
+def _better(changes: Changes, several: bool, most: int) -> Iterator[Row]:
+    for row in _grades(changes, several, fell=False):
+        yield row._replace(what=f"grade {row.what}")
+    for row in _compliance(changes, several, (False, True)):
+        yield row._replace(what=f"compliant with {row.what}")
+    for row in _findings(changes, several, most, against=False):
+        yield row._replace(details=())
+
+
+def _flapping(changes: Changes) -> Iterator[Row]:
+    for each in changes.flapping:
+        names = [SERVICES.get(name, FACTS.get(name, name.replace("_", " "))) for name in each.what]
+        yield Row(listed(names, most=4), (ChangedHost(host=each.host, since=""),))
+
+
+def _not_compared(each: NotCompared) -> Row:
+    depth: Depth | None = each.depth
+    why = REASONS[each.reason] if depth is None else f"{REASONS[each.reason]} (--depth {depth})"
+    about = f" of {each.about}" if each.about else ""
+    return Row(f"{PARTS[each.part]}{about}: {why}; {count(each.hosts, 'host')}")
+
+
+def times(hosts: Sequence[ChangedHost]) -> tuple[str, str]:
+    """Return the first and the last time since when hosts have a change; "" if that is not known."""
+    found = sorted(each.since for each in hosts if each.since)
+    return (found[0], found[-1]) if found else ("", "")

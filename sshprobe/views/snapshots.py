@@ -1,0 +1,195 @@
+"""What `sshprobe diff` keeps of a record: lasting facts, keys and verdicts, shared by like hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple, TypeGuard, TypeVar
+
+import msgspec
+
+from sshprobe.model.lasting import StoredObservation, normalised
+from sshprobe.model.observation import HostKey, Status
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import SEVERITIES, Category, Finding, Grade, Severity, Verdict
+
+Shared = TypeVar("Shared", bound=Hashable)
+
+Part = Literal["name_lists", "host_keys", "group_exchange", "authentication"]
+"""A part of an observation that a scan can leave out."""
+
+FLEET = "fleet"
+"""In place of a profile: findings across the fleet."""
+
+SERVICES: dict[Status, str] = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}
+"""Statuses of hosts that answered, and spoke no SSH-2."""
+
+SILENT: frozenset[str] = frozenset({"refused", "unreachable", "timeout", "reset", "dns_error"})
+"""Statuses of hosts without an answer. Others, such as `throttled`, show that something is there."""
+
+
+def is_silent(status: str) -> TypeGuard[Status]:
+    """Return whether a host with a status gave no answer."""
+    return status in SILENT
+
+
+class SeenFinding(NamedTuple):
+    """A finding. Fields as in `Finding`."""
+
+    id: str
+    category: Category
+    algorithm: str | None
+    severity: Severity
+    message: str
+    waiver: tuple[str, str, str] | None
+    """Of a waived one: the last day, the pattern for hosts and the reason of its waiver."""
+
+
+class SeenVerdict(NamedTuple):
+    """A verdict. Fields as in `Verdict`."""
+
+    profile: str
+    profile_version: str
+    grade: Grade
+    score: int
+    compliant: bool | None
+    is_partial: bool
+    findings: tuple[SeenFinding, ...]
+    """Those above a note, the waived ones included."""
+
+
+class Snapshot(NamedTuple):
+    """One host in one scan."""
+
+    status: Status
+    facts: StoredObservation
+    """Without host keys."""
+    keys: tuple[HostKey, ...] | None
+    """None: not observed."""
+    verdicts: tuple[SeenVerdict, ...]
+    """Findings across the fleet are the verdict of `FLEET`, if there are any."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether a server answered: with an identification, or with something other than SSH."""
+        return self.facts.identification is not None or self.status in SERVICES
+
+    @property
+    def graded(self) -> Iterator[SeenVerdict]:
+        """The verdicts of profiles."""
+        return (verdict for verdict in self.verdicts if verdict.profile != FLEET)
+
+    @property
+    def key_types(self) -> set[str]:
+        """Types of the observed keys."""
+        return {key.type for key in self.keys or ()}
+
+    def presents(self, type: str) -> bool | None:
+        """Return whether the server has a host key of a type. None: it offers one, and the scan did not see it."""
+        if type in self.key_types:
+            return True
+        offered = self.facts.server_host_key_algorithms
+        if offered is None:
+            return None
+        return None if any(_key_type(name) == type for name in offered) else False
+
+    def saw(self, finding: SeenFinding) -> bool:
+        """Return whether the scan observed what a finding rests on, so that its absence means something."""
+        facts, category = self.facts, finding.category
+        if category == "protocol":
+            return facts.identification is not None
+        if facts.kex_algorithms is None:
+            return False
+        if category == "group_exchange":
+            return facts.group_exchange is not None
+        if finding.id.startswith("authentication.signature_"):
+            return facts.extensions is not None
+        if category == "authentication":
+            return facts.authentication_methods is not None
+        if category == "host_key" and finding.id.partition(".")[2] not in _OF_NAMES:
+            return self.keys is not None and self.presents(finding.algorithm or "") is not None
+        return True
+
+    @property
+    def unseen(self) -> frozenset[Part]:
+        """Parts that the scan did not observe."""
+        facts = self.facts
+        missing: dict[Part, bool] = {
+            "name_lists": facts.kex_algorithms is None,
+            "host_keys": self.keys is None,
+            "group_exchange": facts.group_exchange is None,
+            "authentication": facts.authentication_methods is None,
+        }
+        return frozenset(part for part, is_missing in missing.items() if is_missing)
+
+
+_OF_NAMES = frozenset({"forbidden", "unlisted", "weak", "dated", "missing", "stronger", "sha1_only"})
+"""Reasons of findings that rest on the name-list of host key algorithms, not on a key."""
+
+
+def _key_type(algorithm: str) -> str:
+    """Return the type of the keys of a host key algorithm (RFC 8332: RSA keys sign with several)."""
+    if algorithm in ("rsa-sha2-256", "rsa-sha2-512"):
+        return "ssh-rsa"
+    if algorithm in ("rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com"):
+        return "ssh-rsa-cert-v01@openssh.com"
+    return algorithm
+
+
+class SnapshotMaker:
+    """Makes snapshots. Equal parts of them are one object."""
+
+    def __init__(self) -> None:
+        self._shared: dict[Hashable, Any] = {}
+
+    def snapshot(self, record: HostRecord) -> Snapshot:
+        """Return the snapshot of a record."""
+        facts = normalised(record)
+        keys = None if facts.host_keys is None else tuple(facts.host_keys)
+        facts = msgspec.structs.replace(facts, host_keys=None, error=None, warnings=[], hassh_server=None)
+        verdicts = [self._verdict(verdict) for verdict in record.verdicts]
+        if record.fleet_findings:
+            across = tuple(_findings(record.fleet_findings))
+            verdicts.append(SeenVerdict(FLEET, "", "A+", 100, None, is_partial=False, findings=across))
+        return Snapshot(
+            record.status,
+            self._shared.setdefault(msgspec.json.encode(facts), facts),
+            keys,
+            self._one(tuple(verdicts)),
+        )
+
+    def _verdict(self, verdict: Verdict) -> SeenVerdict:
+        seen = SeenVerdict(
+            verdict.profile,
+            verdict.profile_version,
+            verdict.grade,
+            verdict.score,
+            verdict.compliant,
+            verdict.grade_is_partial,
+            self._one(tuple(_findings(verdict.findings))),
+        )
+        return self._one(seen)
+
+    def _one(self, value: Shared) -> Shared:
+        shared: Shared = self._shared.setdefault(value, value)
+        return shared
+
+
+def _findings(findings: Iterable[Finding]) -> list[SeenFinding]:
+    """Return one finding of each id and algorithm, the worst: findings come worst first."""
+    found: dict[tuple[str, str | None], SeenFinding] = {}
+    for each in sorted(findings, key=lambda each: SEVERITIES.index(each.severity)):
+        if each.severity == "note" or each.category == "profile":  # an expired waiver shows in what it covered
+            continue
+        waived = each.waived
+        seen = SeenFinding(
+            each.id,
+            each.category,
+            each.algorithm,
+            each.severity,
+            each.message,
+            None if waived is None else (waived.until, waived.hosts, waived.reason),
+        )
+        before = found.get((each.id, each.algorithm))
+        if before is None or (before.waiver is not None and seen.waiver is None):  # one that counts goes first
+            found[each.id, each.algorithm] = seen
+    return list(found.values())

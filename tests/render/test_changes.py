@@ -1,0 +1,116 @@
+"""The table and the Markdown of changes: what hostile servers send stays text, and the loudest comes first."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import pytest
+
+from sshprobe.render.changes import FORMATS, render
+from sshprobe.render.changes.markdown import code
+from sshprobe.render.changes.words import short_host
+from sshprobe.render.text.terminal import Terminal
+from tests.views.changed_scans import OTHER, PLAIN, WEAK, compare, key, keys, with_verdict
+from tests.views.test_changes import FACTS, PRESENCE, VERDICTS
+
+SCREEN = Terminal(width=80, cuts=True)
+HOSTILE = "x\x1b[2J`](http://evil.example)|<b>\u202e\n# a"
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("format_", FORMATS)
+def test_nothing_that_a_server_sends_acts(format_: str, verbose: bool) -> None:
+    said = PLAIN.identification
+    assert said is not None
+    evil = msgspec.structs.replace(
+        PLAIN,
+        identification=msgspec.structs.replace(said, software=HOSTILE, comments=HOSTILE),
+        kex_algorithms=[HOSTILE],
+        authentication_banner=HOSTILE,
+        lines_before_identification=[HOSTILE],
+        host_keys=[key(HOSTILE, HOSTILE)],
+        server_host_key_algorithms=[HOSTILE],
+        extensions={HOSTILE: HOSTILE},
+    )
+    text = render(compare([PLAIN], [evil]), format_, SCREEN, verbose=verbose)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    if format_ == "markdown":
+        outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
+        assert "evil" not in outside
+        assert not re.search("^# a", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [*FACTS, *VERDICTS])
+def test_each_change_has_its_words_and_fits_a_screen(name: str) -> None:
+    before, after, expected = (FACTS.get(name) or VERDICTS[name])[:3]
+    changes = compare([before, OTHER], [after, OTHER])
+    text = render(changes, "table", SCREEN, verbose=False)
+    assert max(map(len, text.splitlines())) <= 80
+    assert ("\n\n" in text.split("unchanged.")[1]) == bool(expected)
+    assert ("Nothing got worse." in text) == (not changes.worse)
+    assert render(changes, "markdown", SCREEN, verbose=True).startswith("# What changed\n\n**")
+
+
+@pytest.mark.parametrize("name", PRESENCE)
+def test_hosts_have_their_words(name: str) -> None:
+    scans, expected = PRESENCE[name]
+    text = render(compare(*scans), "table", SCREEN, verbose=False)
+    assert ("HOSTS" in text or "NOT SEEN" in text) == bool(expected)
+
+
+def test_the_whole_table() -> None:
+    old = [with_verdict("A"), OTHER]
+    new = [with_verdict("C", msgspec.structs.replace(PLAIN, host_keys=keys("new", types=["ssh-rsa"])), findings=[WEAK])]
+    assert render(compare(old, old, [*new, OTHER]), "table", SCREEN, verbose=False) == (
+        "old  0.jsonl  2026-11-01 12:00 UTC  2 hosts  2 answered\n"
+        "new  2.jsonl  2026-11-03 12:00 UTC  2 hosts  2 answered\n"
+        "\n"
+        "Worse: 1 host key changed, 1 grade fell, 1 finding of medium or above is new.\n"
+        "2 hosts compared, 1 unchanged.\n"
+        "\n"
+        "HOST KEYS CHANGED\n"
+        "  192.0.2.1  ssh-rsa, since 2026-11-03 12:00 UTC\n"
+        "      was  SHA256:yu58nbSiwvEgUVyJOoVr2H9OPFqbEZ6IHHoDGa2vDXI\n"
+        "      now  SHA256:new\n"
+        "\n"
+        "GRADES FELL\n"
+        "  192.0.2.1  A to C, since 2026-11-03 12:00 UTC\n"
+        "\n"
+        "NEW FINDINGS\n"
+        "  192.0.2.1  medium  hmac-sha1 (mac.weak), since 2026-11-03 12:00 UTC\n"
+        "      SHA-1\n"
+    )
+
+
+def test_many_hosts_are_one_row() -> None:
+    hosts = [msgspec.structs.replace(PLAIN, host=f"192.0.2.{number}") for number in range(10, 40)]
+    update = [msgspec.structs.replace(each, kex_algorithms=["curve25519-sha256"]) for each in hosts]
+    changes = compare(hosts, update)
+    assert "30 hosts: 192.0.2.10, 192.0.2.11, 192.0.2.12, 192.0.2.13 and 26 more" in render(
+        changes, "table", SCREEN, verbose=False
+    )
+    assert "192.0.2.39" in render(changes, "table", SCREEN, verbose=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"), [("a", "`a`"), ("a`b", "``a`b``"), ("`", "`` ` ``"), ("", "` `"), ("``x", "``` ``x ```")]
+)
+def test_code_spans(text: str, span: str) -> None:
+    assert code(text) == span
+
+
+@pytest.mark.parametrize(
+    ("host", "short"),
+    [
+        ("192.0.2.1:22", "192.0.2.1"),
+        ("192.0.2.1:2222", "192.0.2.1:2222"),
+        ("[2001:db8::22]:22", "2001:db8::22"),
+        ("[2001:db8::22]:2200", "[2001:db8::22]:2200"),
+        ("web1:22 (192.0.2.2)", "web1 (192.0.2.2)"),
+        ("2001:db8::22", "2001:db8::22"),
+    ],
+)
+def test_a_host_without_the_usual_port(host: str, short: str) -> None:
+    assert short_host(host) == short
