@@ -6,6 +6,7 @@ Similar hosts share one `HostStats`. It has ids, no English text: `sshprobe.rend
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -104,19 +105,21 @@ def record_stats(record: HostRecord) -> HostStats:
 
 def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
     """Return the stats of verdicts."""
-    return tuple(
-        VerdictStats(
-            verdict.profile,
-            verdict.grade,
-            verdict.compliant,
-            verdict.score,
-            verdict.waived,
-            subjects_of(verdict.findings),
-            verdict.grade_is_partial,
-            _severities(verdict),
-            _worst(verdict),
-        )
-        for verdict in verdicts
+    return tuple(map(_of_verdict, verdicts))
+
+
+def _of_verdict(verdict: Verdict) -> VerdictStats:
+    found = [finding for finding in verdict.findings if finding.counts]
+    return VerdictStats(
+        verdict.profile,
+        verdict.grade,
+        verdict.compliant,
+        verdict.score,
+        verdict.waived,
+        _subjects(found),
+        verdict.grade_is_partial,
+        _severities(found),
+        _worst(found),
     )
 
 
@@ -133,19 +136,19 @@ def subject_of(finding: Finding) -> Subject:
 
 def subjects_of(findings: Iterable[Finding]) -> tuple[Subject, ...]:
     """Return the subjects of the findings that count, each once."""
-    return tuple(dict.fromkeys(subject_of(finding) for finding in findings if finding.counts))
+    return _subjects(finding for finding in findings if finding.counts)
 
 
-def _severities(verdict: Verdict) -> tuple[int, ...]:
-    numbers = [0] * len(SEVERITIES)
-    for finding in verdict.findings:
-        if finding.counts:
-            numbers[SEVERITIES.index(finding.severity)] -= 1
-    return tuple(numbers[:-1])
+def _subjects(found: Iterable[Finding]) -> tuple[Subject, ...]:
+    return tuple(dict.fromkeys(map(subject_of, found)))
 
 
-def _worst(verdict: Verdict) -> WorstFinding | None:
-    found = [each for each in verdict.findings if each.counts]
+def _severities(found: Sequence[Finding]) -> tuple[int, ...]:
+    numbers = Counter(finding.severity for finding in found)
+    return tuple(-numbers[severity] for severity in SEVERITIES[:-1])
+
+
+def _worst(found: Sequence[Finding]) -> WorstFinding | None:
     if not found:
         return None
     first = found[0]
