@@ -27,6 +27,7 @@ _MODULUS_STRENGTHS = (
 )
 
 
+@lru_cache(maxsize=64)
 def modulus_strength(bits: int) -> int:
     """Return the bits of strength of a finite-field or RSA modulus (NIST SP 800-57 Part 1 Rev. 5, Table 2)."""
     return next((strength for least, strength in _MODULUS_STRENGTHS if bits >= least), 0)

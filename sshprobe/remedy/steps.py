@@ -75,12 +75,11 @@ def quantum_goes(observation: Observation, category: AlgorithmType, left: Iterab
 def reasons_to_go(before: Verdict, category: AlgorithmType, gone: Iterable[str]) -> tuple[str, ...]:
     """Return the reasons for removing names: their findings, or Terrapin for names without a finding."""
     same = {canonical(category, name) for name in gone}
+    ids = {f"{category}.{kind}" for kind in AGAINST_A_NAME}
     about = [
         finding
         for finding in before.findings
-        if finding.id in (f"{category}.{kind}" for kind in AGAINST_A_NAME)
-        and finding.severity != "note"
-        and canonical(category, finding.algorithm or "") in same
+        if finding.id in ids and finding.severity != "note" and canonical(category, finding.algorithm or "") in same
     ]
     found = reasons(about)
     said = {canonical(category, finding.algorithm or "") for finding in about}
