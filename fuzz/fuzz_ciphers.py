@@ -14,9 +14,10 @@ from functools import cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sshprobe.wire.ciphers import packets
+from sshprobe.wire.ciphers import packet_cipher
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys
+from sshprobe.wire.transport import packet, strip_padding
 
 _CIPHERS, _MACS = list(CIPHERS), list(MACS)
 _MATERIAL = bytes(range(1, 129))
@@ -29,14 +30,13 @@ def _keys(cipher: str, mac: str) -> DirectionKeys:
 
 
 def _opened(cipher: str, mac: str, data: bytes, size: int) -> tuple[list[bytes], str | None]:
-    reader, buffer = packets(cipher, mac, _keys(cipher, mac), encrypting=False), bytearray()
+    opener, buffer = packet_cipher(cipher, mac, _keys(cipher, mac), encrypting=False), bytearray()
     payloads: list[bytes] = []
     try:
         for at in range(0, len(data), size):
             buffer += data[at : at + size]
-            while (payload := reader.read(buffer, len(payloads))) is not None:
-                assert payload
-                payloads.append(payload)
+            while (body := opener.open(buffer, len(payloads))) is not None:
+                payloads.append(strip_padding(body))
     except RemoteProtocolError as error:
         return payloads, str(error)
     return payloads, None
@@ -66,8 +66,9 @@ def one_input(data: bytes) -> None:
         sent = clear + AESGCM(_MATERIAL[:16]).encrypt(_MATERIAL[:12], body, clear)
     else:
         payloads = _payloads(data[5:])
-        writer = packets(cipher, mac, _keys(cipher, mac), encrypting=True)
-        sent = b"".join(writer.write(payload, number) for number, payload in enumerate(payloads))
+        sealer = packet_cipher(cipher, mac, _keys(cipher, mac), encrypting=True)
+        packets = (packet(payload, sealer.block, sealer.counted) for payload in payloads)
+        sent = b"".join(sealer.seal(each, number) for number, each in enumerate(packets))
     changed = bytearray(sent)
     if kind == 2 and sent:
         changed[data[3] % len(sent)] ^= data[4]

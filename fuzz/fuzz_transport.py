@@ -24,13 +24,12 @@ from sshprobe.wire import messages as msg
 from sshprobe.wire.codec import byte, mpint, name_list, string, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import Event, HostKeyReceived, KexInitReceived
-from sshprobe.wire.framing import PacketReader, PacketWriter, PlainPacketReader, PlainPacketWriter
 from sshprobe.wire.kex.exchange import Secrets
 from sshprobe.wire.limits import CONNECTION_BYTES, IDENTIFICATION_LINE, PACKET_LENGTH
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.states import State
 from sshprobe.wire.suites import Suite, choose_suite
-from sshprobe.wire.transport import NEED_DATA, ClientTransport
+from sshprobe.wire.transport import NEED_DATA, ClientTransport, open_plain, strip_padding
 
 METHODS = (
     "diffie-hellman-group-exchange-sha256",
@@ -64,12 +63,8 @@ class _WithoutKeys(ClientTransport):
     """Stays in clear after NEWKEYS."""
 
     @staticmethod
-    def _make_packet_reader(suite: Suite, secrets: Secrets) -> PacketReader:
-        return PlainPacketReader()
-
-    @staticmethod
-    def _make_packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
-        return PlainPacketWriter()
+    def _make_ciphers(suite: Suite, secrets: Secrets) -> tuple[None, None]:
+        return None, None
 
 
 def _kexinit(*, strict: bool, guess: bool = False) -> bytes:
@@ -184,7 +179,7 @@ def _drain(transport: ClientTransport, flags: int, events: list[Event], received
         if isinstance(event, KexInitReceived) and transport.state is State.CHOOSING:
             algorithm = HOST_KEY_ALGORITHMS[flags >> 2 & 3]
             transport.start_key_exchange(METHODS[flags & 3], algorithm, suite=choose_suite(event.kexinit))
-        elif isinstance(event, HostKeyReceived) and flags & 0x10 and transport.can_encrypt:
+        elif isinstance(event, HostKeyReceived) and flags & 0x10 and event.can_encrypt:
             transport.request_authentication_methods(b"root")
 
 
@@ -192,8 +187,8 @@ def _sent(data: bytes) -> bytes:
     line, _, rest = data.partition(b"\r\n")
     assert line == b"SSH-2.0-fuzz"
     buffer, numbers = bytearray(rest), bytearray()
-    while (payload := PlainPacketReader().read(buffer, 0)) is not None:
-        numbers.append(payload[0])
+    while (body := open_plain(buffer)) is not None:
+        numbers.append(strip_padding(body)[0])
     assert not buffer
     return bytes(numbers)
 

@@ -34,9 +34,9 @@ from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.probe.probe_status import unprobed
 from sshprobe.probe.record_fields import identification_record
-from sshprobe.wire.framing import PlainPacketWriter
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import disconnect
+from sshprobe.wire.transport import packet
 
 PIECES = 32
 """The most reads of one greeting. The state machine accepts more, in linear time."""
@@ -227,7 +227,7 @@ class FastLists(Generic[R]):
         self.greetings = GreetingCache(make)
         self.identification = options.client_id + b"\r\n"
         farewell = disconnect(options.goodbye)
-        self.goodbye = CloseGracefully(PlainPacketWriter().write(farewell, 0), options.linger)
+        self.goodbye = CloseGracefully(packet(farewell), options.linger)
 
     def probe(self, host: Host) -> HostProbe:
         """Return the normal probe of a host."""

@@ -32,6 +32,7 @@ from sshprobe.probe.probe_progress import NARROW, ExchangePlan
 from sshprobe.probe.probe_status import classify_missing_identification
 from sshprobe.probe.trace import TracedTransport, describe_exchange, traced
 from sshprobe.wire import events
+from sshprobe.wire.client_kexinit import negotiate
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
@@ -268,7 +269,7 @@ class HostProbe(HostState):
         planned, self._planned = self._planned, None
         same = self.facts.add_kexinit(kexinit)
         if conversation.proposed:
-            return negotiated_exchange(conversation.transport.negotiated, self._progress, self._wanted)
+            return negotiated_exchange(negotiate(kexinit), self._progress, self._wanted)
         if planned is not None and (same or conversation.started):
             return planned
         return next_exchange(kexinit, self._progress, self._wanted)
@@ -296,7 +297,7 @@ class HostProbe(HostState):
             if conversation.alone:
                 if not conversation.waited_for_ours:
                     yield from conversation.rest(min(self._clock() + APART, self._host_deadline))
-                transport.continue_key_exchange()
+                transport.send_held()
             self._wait_for(EXCHANGE, conversation, self._clock())
             while type(event := (yield from self._next(conversation))) is not events.HostKeyReceived:
                 if type(event) is events.GroupReceived:
@@ -317,7 +318,7 @@ class HostProbe(HostState):
         self.facts.add_host_key(event)
         if not self._progress.shown(exchange, event.signature_verified):
             return  # encryption would depend on a hash that may differ from the server's
-        if exchange.user is not None and transport.can_encrypt:
+        if exchange.user is not None and event.can_encrypt:
             yield from self._methods(conversation, exchange.user)
 
     def _methods(self, conversation: Conversation, user: str) -> ProbeGenerator[None]:
@@ -335,7 +336,7 @@ class HostProbe(HostState):
             )
             if apart:
                 yield from conversation.rest(min(self._clock() + APART, self._host_deadline))
-                transport.continue_authentication()
+                transport.send_held()
             self._wait_for(METHODS, conversation, self._clock())
             while type(event := (yield from self._next(conversation))) is not events.AuthenticationSucceeded:
                 if type(event) is events.AuthenticationFailed:

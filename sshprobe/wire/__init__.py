@@ -6,9 +6,9 @@ Start reading at `sshprobe.wire.transport`. Each module is one concept of RFC 42
     handshake       one key exchange                        authentication  one "none" request
     kex/            the key exchange methods                codec           the data types
     messages        payloads as values                      identification  the first line, and lines before it
-    framing         packets before NEWKEYS                  ciphers         packets after NEWKEYS, and their keys
-    client_kexinit  our KEXINIT, and negotiation            suites          our ciphers and MACs
+    framing         packet_length, interface of ciphers     ciphers         encrypted packets, and their keys
+    client_kexinit  a KEXINIT with all we speak             suites          our ciphers and MACs
     host_keys       public key and certificate blobs        public_keys     their contents
-    signatures      signature blobs                         signature_schemes  RSA, DSA, ECDSA, EdDSA
-    events          messages of the server, as values       limits, errors  what is refused
+    signatures      signature blobs and schemes             events          messages of the server, as values
+    limits, errors  what is refused
 """

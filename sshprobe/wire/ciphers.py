@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -25,23 +25,19 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.framing import UINT32, PacketReader, PacketWriter, bad_length, packet, packet_lengths, strip_padding
+from sshprobe.wire.framing import UINT32, PacketCipher, bad_length, packet_lengths
 from sshprobe.wire.kex.exchange import HASHES, Secrets
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys, MacSpec, Suite
 
 BAD_MAC = "a packet with a wrong MAC"
 
 
-def packet_reader(suite: Suite, secrets: Secrets) -> PacketReader:
-    """Return the reader of the server's packets after its NEWKEYS."""
+def opener_and_sealer(suite: Suite, secrets: Secrets) -> tuple[PacketCipher, PacketCipher]:
+    """Return the ciphers for the server's packets after its NEWKEYS, and for ours after our NEWKEYS."""
     cipher, mac = suite.encryption_server_to_client, suite.mac_server_to_client
-    return packets(cipher, mac, _direction_keys(cipher, mac, secrets, b"BDF"), encrypting=False)
-
-
-def packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
-    """Return the writer of our packets after our NEWKEYS."""
+    opener = packet_cipher(cipher, mac, _direction_keys(cipher, mac, secrets, b"BDF"), encrypting=False)
     cipher, mac = suite.encryption_client_to_server, suite.mac_client_to_server
-    return packets(cipher, mac, _direction_keys(cipher, mac, secrets, b"ACE"), encrypting=True)
+    return opener, packet_cipher(cipher, mac, _direction_keys(cipher, mac, secrets, b"ACE"), encrypting=True)
 
 
 def _direction_keys(cipher: str, mac: str, secrets: Secrets, letters: bytes) -> DirectionKeys:
@@ -67,12 +63,8 @@ def _derive(secrets: Secrets, letter: bytes, size: int) -> bytes:
     return key[:size]
 
 
-class PacketCodec(PacketReader, PacketWriter, Protocol):
-    """Reads or writes the packets of one direction."""
-
-
-def packets(cipher: str, mac: str, keys: DirectionKeys, *, encrypting: bool) -> PacketCodec:
-    """Return a reader, or with `encrypting` a writer, of packets under `cipher` and, unless that is an AEAD, `mac`."""
+def packet_cipher(cipher: str, mac: str, keys: DirectionKeys, *, encrypting: bool) -> PacketCipher:
+    """Return what opens, or with `encrypting` seals, packets under `cipher` and, unless that is an AEAD, `mac`."""
     spec = CIPHERS[cipher]
     if spec.mode == "chacha20-poly1305":
         return _ChaCha(keys.key)
@@ -102,17 +94,19 @@ class _Tag:
 class _EncryptAndMac:
     """RFC 4253 section 6.4: the MAC covers the packet before encryption."""
 
-    __slots__ = ("_block", "_context", "_head", "_lengths", "_tag")
+    __slots__ = ("_context", "_head", "_lengths", "_tag", "block")
+
+    counted = 4
 
     def __init__(self, context: CipherContext, block: int, tag: _Tag) -> None:
         self._context = context
-        self._block = block
-        self._lengths = packet_lengths(block, counted=4)
+        self.block = block
+        self._lengths = packet_lengths(block, counted=self.counted)
         self._tag = tag
         self._head = b""  # the first block of the packet being read, decrypted once
 
-    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
-        block = self._block
+    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+        block = self.block
         if not self._head:
             if len(buffer) < block:
                 return None
@@ -129,25 +123,26 @@ class _EncryptAndMac:
         self._head = b""
         if not hmac.compare_digest(tag, self._tag.over(sequence, opened)):
             raise RemoteProtocolError(BAD_MAC)
-        return strip_padding(opened[4:])
+        return opened[4:]
 
-    def write(self, payload: bytes, sequence: int) -> bytes:
-        clear = packet(payload, self._block, counted=4)
-        return self._context.update(clear) + self._tag.over(sequence, clear)
+    def seal(self, packet: bytes, sequence: int) -> bytes:
+        return self._context.update(packet) + self._tag.over(sequence, packet)
 
 
 class _EncryptThenMac:
     """OpenSSH PROTOCOL 1.5: the length is in clear, the MAC covers it and the encrypted rest."""
 
-    __slots__ = ("_block", "_context", "_lengths", "_tag")
+    __slots__ = ("_context", "_lengths", "_tag", "block")
+
+    counted = 0
 
     def __init__(self, context: CipherContext, block: int, tag: _Tag) -> None:
         self._context = context
-        self._block = block
-        self._lengths = packet_lengths(block, counted=0)
+        self.block = block
+        self._lengths = packet_lengths(block, counted=self.counted)
         self._tag = tag
 
-    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
+    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
         if len(buffer) < 4:
             return None
         (length,) = UINT32.unpack_from(buffer)
@@ -161,11 +156,10 @@ class _EncryptThenMac:
         del buffer[: end + self._tag.spec.tag]
         if not hmac.compare_digest(tag, self._tag.over(sequence, sealed)):
             raise RemoteProtocolError(BAD_MAC)
-        return strip_padding(self._context.update(sealed[4:]))
+        return self._context.update(sealed[4:])
 
-    def write(self, payload: bytes, sequence: int) -> bytes:
-        clear = packet(payload, self._block, counted=0)
-        sealed = clear[:4] + self._context.update(clear[4:])
+    def seal(self, packet: bytes, sequence: int) -> bytes:
+        sealed = packet[:4] + self._context.update(packet[4:])
         return sealed + self._tag.over(sequence, sealed)
 
 
@@ -175,15 +169,15 @@ class _Gcm:
     __slots__ = ("_aead", "_counter", "_fixed")
 
     TAG = 16
-    BLOCK = 16
-    LENGTHS = packet_lengths(BLOCK, counted=0)
+    block, counted = 16, 0
+    LENGTHS = packet_lengths(block, counted=counted)
 
     def __init__(self, key: bytes, iv: bytes) -> None:
         self._aead = AESGCM(key)
         self._fixed = iv[:4]
         self._counter = int.from_bytes(iv[4:12], "big")
 
-    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
+    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
         have = len(buffer)
         if have < 4:
             return None
@@ -200,14 +194,13 @@ class _Gcm:
         except InvalidTag:
             raise RemoteProtocolError(BAD_MAC) from None
         self._counter = (self._counter + 1) % 2**64
-        return strip_padding(body)
+        return body
 
-    def write(self, payload: bytes, sequence: int) -> bytes:
-        clear = packet(payload, self.BLOCK, counted=0)
-        length = clear[:4]
+    def seal(self, packet: bytes, sequence: int) -> bytes:
+        length = packet[:4]
         nonce = self._fixed + self._counter.to_bytes(8, "big")
         self._counter = (self._counter + 1) % 2**64
-        return length + self._aead.encrypt(nonce, clear[4:], length)
+        return length + self._aead.encrypt(nonce, packet[4:], length)
 
 
 class _ChaCha:
@@ -216,8 +209,8 @@ class _ChaCha:
     __slots__ = ("_length", "_main")
 
     TAG = 16
-    BLOCK = 8
-    LENGTHS = packet_lengths(BLOCK, counted=0)
+    block, counted = 8, 0
+    LENGTHS = packet_lengths(block, counted=counted)
 
     def __init__(self, key: bytes) -> None:
         self._main: Callable[[int, int], CipherContext] = _chacha20(key[:32])
@@ -226,7 +219,7 @@ class _ChaCha:
     def _tag_key(self, sequence: int) -> bytes:
         return self._main(0, sequence).update(bytes(32))
 
-    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
+    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
         if len(buffer) < 4:
             return None
         (length,) = UINT32.unpack(self._length(0, sequence).update(bytes(buffer[:4])))
@@ -241,11 +234,10 @@ class _ChaCha:
             Poly1305.verify_tag(self._tag_key(sequence), sealed, tag)
         except InvalidSignature:
             raise RemoteProtocolError(BAD_MAC) from None
-        return strip_padding(self._main(1, sequence).update(sealed[4:]))
+        return self._main(1, sequence).update(sealed[4:])
 
-    def write(self, payload: bytes, sequence: int) -> bytes:
-        clear = packet(payload, self.BLOCK, counted=0)
-        sealed = self._length(0, sequence).update(clear[:4]) + self._main(1, sequence).update(clear[4:])
+    def seal(self, packet: bytes, sequence: int) -> bytes:
+        sealed = self._length(0, sequence).update(packet[:4]) + self._main(1, sequence).update(packet[4:])
         return sealed + Poly1305.generate_tag(self._tag_key(sequence), sealed)
 
 

@@ -1,14 +1,13 @@
-"""The client's KEXINIT.
+"""A KEXINIT with all our algorithms, and the negotiation that it leads to.
 
-`narrow_kexinit` names one method, one host key algorithm, and one cipher and MAC for each direction, which leaves
-nothing to negotiate. Servers that send their KEXINIT only after ours (RFC 4253 section 7: each side sends) get
-`broad_kexinit` with all our algorithms, and `negotiate` returns the agreement.
+It is for servers that send their KEXINIT only after ours (RFC 4253 section 7: each side sends). Others get a KEXINIT
+that leaves nothing to negotiate (`sshprobe.wire.handshake`).
 """
 
 from __future__ import annotations
 
 import os
-from functools import cache, lru_cache
+from functools import cache
 from operator import attrgetter
 
 import msgspec
@@ -36,24 +35,6 @@ _HOST_KEYS = (
 _NO_LINE_END = bytes.maketrans(b"\r\n", b"\0\1")
 
 _negotiated = attrgetter(*NAME_LISTS[:8])  # all but the languages
-_without_keys = attrgetter(*NAME_LISTS[2:8])
-
-
-def narrow_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None) -> bytes:
-    """Return the payload of the KEXINIT that answers the one of `server`.
-
-    With `suite` None nothing encrypted can follow: the payload names the server's own first choices, which are never
-    used.
-    """
-    return bytes((KEXINIT,)) + os.urandom(16) + _after_cookie(kex, host_key, suite, _without_keys(server))
-
-
-def offers(server: KexInit, ours: bytes, expected: KexInit) -> bool:
-    """Return whether `server` offers all names of our KEXINIT. `ours`: its payload, which answers `expected`."""
-    if _negotiated(server) == _negotiated(expected):
-        return True
-    named = _negotiated(KexInit.parse(ours))
-    return all(set(names[:1]) <= set(offered) for names, offered in zip(named, _negotiated(server), strict=True))
 
 
 class NegotiatedAlgorithms(msgspec.Struct, frozen=True):
@@ -107,19 +88,3 @@ def _broad() -> KexInit:
     compression = (b"none", b"zlib@openssh.com", b"zlib")
     methods = (*(name.encode() for name in METHODS), EXT_INFO_CLIENT, *STRICT_KEX_CLIENT)
     return KexInit(bytes(16), methods, _HOST_KEYS, ciphers, ciphers, macs, macs, compression, compression)
-
-
-@lru_cache(maxsize=256)  # the servers of a fleet offer few different lists
-def _after_cookie(kex: str, host_key: str, suite: Suite | None, server: tuple[Names, ...]) -> bytes:
-    """Return the payload after the cookie. `server`: the server's six lists for encryption, MACs and compression."""
-    cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in = [names[:1] for names in server]
-    if suite is not None:
-        cipher_out = (suite.encryption_client_to_server.encode(),)
-        cipher_in = (suite.encryption_server_to_client.encode(),)
-        # "" is for an AEAD of a server that offers none of our MACs: then its first MAC is named.
-        mac_out = (suite.mac_client_to_server.encode(),) if suite.mac_client_to_server else mac_out
-        mac_in = (suite.mac_server_to_client.encode(),) if suite.mac_server_to_client else mac_in
-        compression_out = compression_in = (b"none",)
-    methods, keys = (kex.encode(), EXT_INFO_CLIENT, *STRICT_KEX_CLIENT), (host_key.encode(),)
-    others = cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in
-    return KexInit(bytes(16), methods, keys, *others).encode()[17:]

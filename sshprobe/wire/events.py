@@ -63,10 +63,8 @@ class HostKeyReceived(Event, frozen=True):
     kex_algorithm: str
     hash_deviation: str | None = None
     """The deviation, for people, if the signature is right only over an exchange hash that deviates from the RFC."""
-
-
-class NewKeysReceived(Event, frozen=True):
-    """The server encrypts from here on."""
+    can_encrypt: bool = False
+    """Whether the key exchange gave keys to encrypt with."""
 
 
 class ExtensionsReceived(Event, frozen=True):

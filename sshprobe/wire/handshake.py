@@ -7,21 +7,15 @@ the method (section 8). Its signature proves that the server has the private key
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
-from itertools import chain
+from operator import attrgetter
 
 from sshprobe.wire import states
-from sshprobe.wire.client_kexinit import (
-    NegotiatedAlgorithms,
-    broad_guess,
-    broad_kexinit,
-    narrow_kexinit,
-    negotiate,
-    offers,
-)
+from sshprobe.wire.client_kexinit import broad_guess, broad_kexinit, negotiate
 from sshprobe.wire.codec import strings
 from sshprobe.wire.errors import LocalProtocolError, RemoteProtocolError
-from sshprobe.wire.events import GroupReceived, HostKeyReceived
+from sshprobe.wire.events import Event, GroupReceived, HostKeyReceived, KexInitReceived
 from sshprobe.wire.host_keys import (
     OtherHostKey,
     expected_blob_type,
@@ -30,10 +24,18 @@ from sshprobe.wire.host_keys import (
     parse_unknown_host_key,
 )
 from sshprobe.wire.kex.exchange import HASHES, GroupExchangeRequest, KeyExchange, KeyPairs, Reply, Secrets
-from sshprobe.wire.kex.methods import METHODS, new_key_exchange
-from sshprobe.wire.messages import KEX_ECDH_REPLY, STRICT_KEX_SERVER, KexInit
+from sshprobe.wire.kex.methods import METHODS
+from sshprobe.wire.messages import (
+    EXT_INFO_CLIENT,
+    KEX_ECDH_REPLY,
+    KEXINIT,
+    NAME_LISTS,
+    STRICT_KEX_CLIENT,
+    STRICT_KEX_SERVER,
+    KexInit,
+)
 from sshprobe.wire.public_keys import HostKey
-from sshprobe.wire.signatures import verify
+from sshprobe.wire.states import GROUP_STATES, GUESS_STATES, State
 from sshprobe.wire.suites import Suite
 
 _FAMILIES = {
@@ -43,6 +45,9 @@ _FAMILIES = {
     "gex": (states.GEX, states.GEX_GUESSED),
 }
 """Kind of method to the transition that both KEXINITs determine, without and with a wrong guess of the server."""
+
+_negotiated = attrgetter(*NAME_LISTS[:8])  # all but the languages
+_encryption = attrgetter(*NAME_LISTS[2:8])
 
 
 class Handshake:
@@ -79,11 +84,6 @@ class Handshake:
         self._client_kexinit = broad_kexinit()
         return self._client_kexinit
 
-    @property
-    def negotiated(self) -> NegotiatedAlgorithms | None:
-        """The algorithms that `propose` and the server's KEXINIT lead to; None if they lack one in common."""
-        return None if self._server is None else negotiate(self._server)
-
     def choose(
         self,
         method: str,
@@ -95,12 +95,12 @@ class Handshake:
         """Return the payload of the KEXINIT that names these algorithms, or None if `propose` has named them.
 
         It answers the server's KEXINIT, or `expected` where that has not been received. Raises `LocalProtocolError` for
-        a method that we do not speak, and for algorithms that differ from `negotiated`.
+        a method that we do not speak, and for algorithms that were not negotiated.
         """
         server = self._server if expected is None else expected
         assert server is not None  # the state says so
         if self._proposed:
-            agreed = self.negotiated
+            agreed = negotiate(server)
             if agreed is None or (agreed.kex, agreed.host_key_algorithm) != (method, host_key_algorithm):
                 raise LocalProtocolError("not what was negotiated")
         self.run = new_key_exchange(method, request, self._key_pairs)
@@ -108,26 +108,39 @@ class Handshake:
         self._expected = expected
         kexinit = None
         if not self._proposed:
-            kexinit = self._client_kexinit = narrow_kexinit(server, method, host_key_algorithm, suite)
+            rest = _after_cookie(method, host_key_algorithm, suite, _encryption(server))
+            kexinit = self._client_kexinit = bytes((KEXINIT,)) + os.urandom(16) + rest
         if self._server is not None:
             self.outcome = self._agree(self._server)
         return kexinit
 
-    def read_kexinit(self, payload: bytes, *, is_first: bool) -> KexInit:
-        """Read the server's KEXINIT. `is_first`: it was the first packet. Raises `RemoteProtocolError` if malformed."""
-        server = self._server = KexInit.parse(payload)
-        self._server_kexinit = payload
-        self._is_first = is_first
-        if self.method:
-            self.outcome = self._agree(server)
-        return server
+    def read(self, payload: bytes, before: State, *, is_first: bool) -> tuple[Event | None, bytes | None, str]:
+        """Read a packet that came in the state `before`. Return its event, the payload that answers it, and its result.
+
+        The result is a transition of `sshprobe.wire.states`; "" if the number of the message has decided the state.
+        `is_first`: it was the server's first packet. Raises `RemoteProtocolError` if it is malformed.
+        """
+        if payload[0] == KEXINIT and before not in GUESS_STATES:
+            server = self._server = KexInit.parse(payload)
+            self._server_kexinit = payload
+            self._is_first = is_first
+            if self.method:
+                self.outcome = self._agree(server)
+            return KexInitReceived(server), None, self.outcome
+        if before in GUESS_STATES:
+            event, message = self._read_guess(payload)
+            return event, message, "" if event is None else states.ANSWER
+        if before in GROUP_STATES:
+            group, message = self.run.read_group(payload)
+            return group, message, states.BAD_GROUP if message is None else ""
+        return self._read_reply(payload), None, ""
 
     def _agree(self, server: KexInit) -> str:
         """Return the transition that both KEXINITs determine."""
         self.strict = not STRICT_KEX_SERVER.isdisjoint(server.kex_algorithms)
         if self.strict and not self._is_first:
             self.breach = "something came before KEXINIT under strict key exchange"
-        elif self._expected is not None and not offers(server, self._client_kexinit, self._expected):
+        elif self._expected is not None and not self._is_offered(server, self._expected):
             self.breach = "KEXINIT does not offer what it was expected to"
         if self.breach:
             return states.RULE_BROKEN
@@ -139,7 +152,14 @@ class Handshake:
         ours = broad_guess() if self._proposed else (self.method.encode(), self._host_key_algorithm.encode())
         return right if guess == ours else wrong
 
-    def read_reply(self, payload: bytes) -> HostKeyReceived:
+    def _is_offered(self, server: KexInit, expected: KexInit) -> bool:
+        """Return whether `server` offers all names of our KEXINIT, which answers `expected`."""
+        if _negotiated(server) == _negotiated(expected):
+            return True
+        named = _negotiated(KexInit.parse(self._client_kexinit))
+        return all(set(names[:1]) <= set(offered) for names, offered in zip(named, _negotiated(server), strict=True))
+
+    def _read_reply(self, payload: bytes) -> HostKeyReceived:
         """Read the server's reply and verify its signature. Raises `RemoteProtocolError` if it is malformed."""
         kexinits = strings(self._client_kexinit, self._server_kexinit)
         transcript = _identification_strings(self._client_identification, self.server_identification) + kexinits
@@ -147,9 +167,9 @@ class Handshake:
         host_key = _parse_host_key(algorithm, reply.host_key)
         verified, secrets, deviation = _verify_reply(self.run, algorithm, host_key, reply, transcript)
         self.keys = None if self._suite is None or secrets is None else (self._suite, secrets)
-        return HostKeyReceived(host_key, verified, algorithm, self.method, deviation)
+        return HostKeyReceived(host_key, verified, algorithm, self.method, deviation, self.keys is not None)
 
-    def read_guess(self, payload: bytes) -> tuple[GroupReceived | HostKeyReceived | None, bytes | None]:
+    def _read_guess(self, payload: bytes) -> tuple[GroupReceived | HostKeyReceived | None, bytes | None]:
         """Ignore a wrong guess, but read the answer to our message. Return its event and our message, if any.
 
         RFC 4253 section 7 has us ignore the packet. But some servers announce a guess and send none: in their method
@@ -162,7 +182,7 @@ class Handshake:
             if METHODS[self.method].kind == "gex":
                 group, message = self.run.read_group(payload)
                 return (group, message) if message is not None else (None, None)
-            reply = self.read_reply(payload)
+            reply = self._read_reply(payload)
         except RemoteProtocolError:
             return None, None
         return (reply if reply.signature_verified else None), None
@@ -178,14 +198,21 @@ def _verify_reply(
     """
     if reply.secret is None:
         return None, None, None
-    first: Secrets | None = None
-    for deviation, public in chain(((None, reply.public),), kex.hash_variants(reply)):
-        exchange_hash = HASHES[kex.exchange_hash](transcript + public + reply.secret).digest()
-        secrets = Secrets(kex.exchange_hash, reply.secret, exchange_hash)
-        verified = verify(host_key, algorithm, reply.signature, exchange_hash)
+    from sshprobe.wire.signatures import verify  # imports cryptography
+
+    def secrets_of(public: bytes, secret: bytes) -> Secrets:
+        exchange_hash = HASHES[kex.exchange_hash](transcript + public + secret).digest()
+        return Secrets(kex.exchange_hash, secret, exchange_hash)
+
+    first = secrets_of(reply.public, reply.secret)
+    verified = verify(host_key, algorithm, reply.signature, first.exchange_hash)
+    if verified is not False:
+        return verified, first, None
+    for deviation, public in kex.hash_variants(reply):
+        secrets = secrets_of(public, reply.secret)
+        verified = verify(host_key, algorithm, reply.signature, secrets.exchange_hash)
         if verified is not False:
             return verified, secrets, deviation
-        first = first or secrets
     return False, first, None
 
 
@@ -202,3 +229,42 @@ def _parse_host_key(algorithm: str, blob: bytes) -> HostKey:
 @lru_cache(maxsize=256)  # the servers of a fleet send few different ones
 def _identification_strings(client: bytes, server: bytes) -> bytes:
     return strings(client, server)
+
+
+@lru_cache(maxsize=256)  # the servers of a fleet offer few different lists
+def _after_cookie(kex: str, host_key: str, suite: Suite | None, server: tuple[tuple[bytes, ...], ...]) -> bytes:
+    """Return the payload after the cookie. `server`: the server's six lists for encryption, MACs and compression."""
+    cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in = [names[:1] for names in server]
+    if suite is not None:
+        cipher_out = (suite.encryption_client_to_server.encode(),)
+        cipher_in = (suite.encryption_server_to_client.encode(),)
+        # "" is for an AEAD of a server that offers none of our MACs: then its first MAC is named.
+        mac_out = (suite.mac_client_to_server.encode(),) if suite.mac_client_to_server else mac_out
+        mac_in = (suite.mac_server_to_client.encode(),) if suite.mac_server_to_client else mac_in
+        compression_out = compression_in = (b"none",)
+    methods, keys = (kex.encode(), EXT_INFO_CLIENT, *STRICT_KEX_CLIENT), (host_key.encode(),)
+    others = cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in
+    return KexInit(bytes(16), methods, keys, *others).encode()[17:]
+
+
+def new_key_exchange(
+    name: str, request: GroupExchangeRequest | None = None, key_pairs: KeyPairs | None = None
+) -> KeyExchange:
+    """Return a new run of the method `name`. `request`: the sizes of a group exchange.
+
+    It takes our key pair of a curve or KEM from `key_pairs`, or adds a new one. Raises `LocalProtocolError` for a
+    method that is not in `METHODS`.
+    """
+    if name not in METHODS:
+        raise LocalProtocolError(f"no key exchange {name!r} here")
+    method = METHODS[name]
+    # Imported here: `--depth lists` does not need their cryptography.
+    if method.kind in ("ecdh", "hybrid"):
+        from sshprobe.wire.kex.ecdh import CurveExchange
+
+        return CurveExchange(name, method.hash, method.detail, {} if key_pairs is None else key_pairs)
+    from sshprobe.wire.kex.dh import FixedGroupExchange, GroupExchange
+
+    if method.kind == "gex":
+        return GroupExchange(name, method.hash, request or GroupExchangeRequest())
+    return FixedGroupExchange(name, method.hash, method.detail)

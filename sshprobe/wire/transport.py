@@ -14,32 +14,21 @@ UNIMPLEMENTED are errors before the server's NEWKEYS, and sequence numbers resta
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Callable
 from typing import final
 
+from sshprobe.wire import events, states
 from sshprobe.wire import messages as msg
-from sshprobe.wire import states
-from sshprobe.wire.client_kexinit import NegotiatedAlgorithms
-from sshprobe.wire.codec import byte
+from sshprobe.wire.authentication import MethodsRequest
 from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
-from sshprobe.wire.events import (
-    AuthenticationBanner,
-    AuthenticationFailed,
-    AuthenticationSucceeded,
-    ConnectionClosed,
-    DisconnectReceived,
-    Event,
-    ExtensionsReceived,
-    IdentificationReceived,
-    KexInitReceived,
-    LineReceived,
-    NewKeysReceived,
-)
-from sshprobe.wire.framing import PacketReader, PacketWriter, PlainPacketReader, PlainPacketWriter
+from sshprobe.wire.events import Event
+from sshprobe.wire.framing import PLAIN_BLOCK, UINT32, PacketCipher, bad_length, packet_lengths
 from sshprobe.wire.handshake import Handshake
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
 from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyPairs, Secrets
-from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
+from sshprobe.wire.limits import CONNECTION_BYTES, MINIMUM_PADDING
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.states import LINE_STATES, TRANSITIONS, WAITING_STATES, State
 from sshprobe.wire.suites import Suite
@@ -52,15 +41,47 @@ class NEED_DATA:
 
 # In Python 3.11, State.CLOSED takes ten times as long as a name of the module.
 _AGREED, _BREACH, _CLOSED = State.AGREED, State.BREACH, State.CLOSED
-_NEWKEYS = byte(msg.NEWKEYS)
-_BEFORE_SERVICE = (State.CLIENT_NEWKEYS, State.SERVICE)
-_GENERIC = (msg.DISCONNECT, msg.IGNORE, msg.UNIMPLEMENTED, msg.DEBUG)
-_AUTHENTICATION_EVENTS: dict[int, Callable[[bytes], Event]] = {
-    msg.EXT_INFO: ExtensionsReceived.parse,
-    msg.USERAUTH_FAILURE: AuthenticationFailed.parse,
-    msg.USERAUTH_SUCCESS: lambda payload: AuthenticationSucceeded(),
-    msg.USERAUTH_BANNER: AuthenticationBanner.parse,
-}
+_ENCRYPTED = (State.SERVICE, State.AUTHENTICATION)
+_NEWKEYS = bytes((msg.NEWKEYS,))
+_HEAD = struct.Struct(">IB")  # packet_length, padding_length
+_PLAIN_LENGTHS = packet_lengths(PLAIN_BLOCK, counted=4)
+
+
+def packet(payload: bytes, block: int = PLAIN_BLOCK, counted: int = 4, fill: Callable[[int], bytes] = bytes) -> bytes:
+    """Return the packet that carries `payload`, in the fewest whole blocks, without encryption and MAC.
+
+    `block` and `counted`: see `packet_lengths`. `fill`: returns padding of a size; zeros before NEWKEYS, as in OpenSSH.
+    """
+    size = 1 + len(payload)
+    padding = MINIMUM_PADDING + -(counted + size + MINIMUM_PADDING) % block
+    return _HEAD.pack(size + padding, padding) + payload + fill(padding)
+
+
+def open_plain(buffer: bytearray) -> bytes | None:
+    """Do what `PacketCipher.open` does, for a packet without encryption."""
+    have = len(buffer)
+    if have < 4:
+        return None
+    (length,) = UINT32.unpack_from(buffer)
+    if length not in _PLAIN_LENGTHS:
+        raise bad_length(length)
+    end = 4 + length
+    if have < end:
+        return None
+    body = bytes(buffer[4:end])
+    del buffer[:end]
+    return body
+
+
+def strip_padding(body: bytes) -> bytes:
+    """Return the payload of `body`: padding_length, payload and padding. Raises `RemoteProtocolError`."""
+    padding = body[0]
+    if padding < MINIMUM_PADDING:
+        raise RemoteProtocolError(f"padding_length {padding} is below {MINIMUM_PADDING}")
+    payload = body[1:-padding]
+    if not payload:
+        raise RemoteProtocolError(f"padding_length {padding} leaves no payload")
+    return payload
 
 
 class ClientTransport:
@@ -86,37 +107,22 @@ class ClientTransport:
         self.is_full = False
         """Whether the server has sent more than the byte limit."""
         self._lines = IdentificationReader()
-        self._reader: PacketReader = PlainPacketReader()
-        self._writer: PacketWriter = PlainPacketWriter()
+        self._opener: PacketCipher | None = None  # once both sides encrypt
+        self._sealer: PacketCipher | None = None  # from our NEWKEYS on
         self._received = 0  # sequence number of the next packet to read, modulo 2**32
         self._sent = 0  # sequence number of the next packet to send, modulo 2**32
         self._packets = states.PACKETS  # the packets that each state allows
         self._handshake = Handshake(identification, key_pairs)
-        self._first: bytes | None = None  # the first message of the key exchange, if sent later
-        self._requests: tuple[bytes, ...] = ()  # the service request, and the "none" request if sent with it
-        self._none_request: bytes | None = None  # the "none" request if sent after SERVICE_ACCEPT
-        self._encrypted = 0  # packets after the server's NEWKEYS
+        self._held: tuple[bytes, ...] = ()  # payloads for `send_held`
 
     # -- calls ---------------------------------------------------------------------------------------------------
-
-    @property
-    def can_encrypt(self) -> bool:
-        """True once the host key is known, if the key exchange gave keys to encrypt with."""
-        return states.REQUEST_METHODS in TRANSITIONS[self.state] and self._handshake.keys is not None
-
-    @property
-    def negotiated(self) -> NegotiatedAlgorithms | None:
-        """The algorithms that `propose` and the server's KEXINIT lead to; None if they lack one in common."""
-        return self._handshake.negotiated
 
     def propose(self) -> None:
         """Send a KEXINIT that names all that we speak, to a server that waits for it (RFC 4253 section 7).
 
         Raises `LocalProtocolError` if the state does not allow it.
         """
-        if states.PROPOSE not in TRANSITIONS[self.state]:
-            raise LocalProtocolError(states.CALLS[states.PROPOSE])
-        self.state = TRANSITIONS[self.state][states.PROPOSE]
+        self.state = self._after(states.PROPOSE)
         self._send(self._handshake.propose())
 
     def start_key_exchange(
@@ -134,58 +140,51 @@ class ClientTransport:
         `suite`: the ciphers and MACs to encrypt with. With None nothing encrypted can follow: our KEXINIT names the
         server's own first choices, and they are never used. `request`: the sizes of a group exchange. `expected`: where
         the server's KEXINIT has not been received, the lists of an earlier connection; a KEXINIT that does not offer
-        the algorithms of ours is then an error. `alone`: send the first message later, by `continue_key_exchange`.
-        Raises `LocalProtocolError` if the state does not allow it, for a method that we do not speak, and for
-        algorithms that differ from `negotiated`.
+        the algorithms of ours is then an error. `alone`: leave the first message to `send_held`. Raises
+        `LocalProtocolError` if the state does not allow it, for a method that we do not speak, and after `propose` for
+        other algorithms than `client_kexinit.negotiate` returns.
         """
-        call = states.START if expected is None else states.START_EARLY
-        if call not in TRANSITIONS[self.state]:
-            raise LocalProtocolError(states.CALLS[call])
+        after = self._after(states.START if expected is None else states.START_EARLY)
         kexinit = self._handshake.choose(kex, host_key_algorithm, suite, request, expected)
-        self.state = TRANSITIONS[self.state][call]
-        if self.state is _AGREED:
-            self._agree()
+        self.state = after
+        if after is _AGREED:
+            self._turn_out(_AGREED, self._handshake.outcome)
             if self.state is _BREACH:
                 self.has_more = True
                 return  # nothing is sent to a server that breaks its own rules
-        # Even before the server's lists the first message is not a guess, and first_kex_packet_follows is false (RFC
-        # 4253 section 7.1). Our KEXINIT names one method and one host key algorithm, so the message is right or no
-        # exchange comes about. With true, a server that prefers others but agrees on these would have to ignore the
-        # message (section 7), as OpenSSH does (kex.c, proposals_match).
-        first = self._handshake.run.first
-        if alone:
-            self._first = first
-        self._send(*(() if kexinit is None else (kexinit,)), *(() if alone else (first,)))
-
-    def continue_key_exchange(self) -> None:
-        """Send the first message of an exchange that was started `alone`, unless it has been sent."""
-        if self._first is not None and self.state is not _CLOSED:
-            self._send(self._first)
-            self._first = None
+        # Even before the server's lists the first message is not a guess (RFC 4253 section 7.1): our KEXINIT names one
+        # method and one host key algorithm. With first_kex_packet_follows true, a server that prefers others but agrees
+        # on these would have to ignore the message (section 7), as OpenSSH does (kex.c, proposals_match).
+        self._held = (self._handshake.run.first,)
+        if kexinit is not None:
+            self._send(kexinit)
+        if not alone:
+            self.send_held()
 
     def request_authentication_methods(self, user: bytes, *, at_once: bool = False, alone: bool = False) -> None:
         """Encrypt, and request the authentication methods of `user` with one "none" request.
 
         `at_once`: send it along with the service request, not after SERVICE_ACCEPT. `alone`: send NEWKEYS only, and
-        the rest by `continue_authentication`. Raises `LocalProtocolError` unless `can_encrypt`.
+        leave the rest to `send_held`. Raises `LocalProtocolError` unless the host key's `can_encrypt` is true.
         """
-        if states.REQUEST_METHODS not in TRANSITIONS[self.state] or self._handshake.keys is None:
+        after = self._after(states.REQUEST_METHODS)
+        if self._handshake.keys is None:
             raise LocalProtocolError(states.CALLS[states.REQUEST_METHODS])
-        service_request, none_request = msg.service_request(b"ssh-userauth"), msg.userauth_none_request(user)
-        self._requests = (service_request, none_request) if at_once else (service_request,)
-        self._none_request = None if at_once else none_request
+        self._request = MethodsRequest(user, at_once=at_once)
         self._send(_NEWKEYS)
-        self._writer = self._make_packet_writer(*self._handshake.keys)
+        self._opener, self._sealer = self._make_ciphers(*self._handshake.keys)
         if self._handshake.strict:
             self._sent = 0
-        self.state = TRANSITIONS[self.state][states.REQUEST_METHODS]
+        self.state = after
+        self._held = self._request.first
         if not alone:
-            self.continue_authentication()
+            self.send_held()
 
-    def continue_authentication(self) -> None:
-        """Send the messages after our NEWKEYS."""
-        if self.state in _BEFORE_SERVICE:
-            self._send(*self._requests)
+    def send_held(self) -> None:
+        """Send the messages that `alone` held back, once."""
+        if self.state is not _CLOSED:
+            self._send(*self._held)
+            self._held = ()
 
     def disconnect(self, description: bytes) -> None:
         """Send DISCONNECT with reason 11 (by application), in clear unless we encrypt, and close.
@@ -196,6 +195,12 @@ class ClientTransport:
             if self.state not in LINE_STATES:
                 self._send(msg.disconnect(description))
             self.state = TRANSITIONS[self.state][states.LEAVE]
+
+    def _after(self, call: str) -> State:
+        try:
+            return TRANSITIONS[self.state][call]
+        except KeyError:
+            raise LocalProtocolError(states.CALLS[call]) from None
 
     # -- bytes -----------------------------------------------------------------------------------------------------
 
@@ -219,9 +224,20 @@ class ClientTransport:
         return bytes(self._in)
 
     def _send(self, *payloads: bytes) -> None:
+        sealer = self._sealer
         for payload in payloads:
-            self.outgoing += self._writer.write(payload, self._sent)
+            if sealer is None:
+                self.outgoing += packet(payload)
+            else:
+                self.outgoing += sealer.seal(packet(payload, sealer.block, sealer.counted, os.urandom), self._sent)
             self._sent = (self._sent + 1) % 2**32
+
+    # The fuzzer stays in clear, so that its bytes get past NEWKEYS. `ciphers` imports cryptography.
+    @staticmethod
+    def _make_ciphers(suite: Suite, secrets: Secrets) -> tuple[PacketCipher | None, PacketCipher | None]:
+        from sshprobe.wire.ciphers import opener_and_sealer
+
+        return opener_and_sealer(suite, secrets)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -244,8 +260,9 @@ class ClientTransport:
                         read = self._lines.next_line(self._in)
                         event = None if read is None else self._line_received(read)
                     else:
-                        read = self._reader.read(self._in, self._received)
-                        event = None if read is None else self._packet_received(read)
+                        opener = self._opener if state in _ENCRYPTED else None
+                        read = open_plain(self._in) if opener is None else opener.open(self._in, self._received)
+                        event = None if read is None else self._packet_received(strip_padding(read))
                 if read is None and self.is_full:
                     raise LimitExceeded(f"more than {self._byte_limit} bytes in one connection")
             except RemoteProtocolError:
@@ -258,112 +275,46 @@ class ClientTransport:
                 if not self._eof:
                     return NEED_DATA
                 self.state = TRANSITIONS[state][states.END_OF_STREAM]
-                return ConnectionClosed(bytes(self._in))
+                return events.ConnectionClosed(bytes(self._in))
         return NEED_DATA
 
     def _line_received(self, line: bytes) -> Event:
         if line[:4] != b"SSH-":
             self.state = TRANSITIONS[self.state][states.LINE]
-            return LineReceived(line)
+            return events.LineReceived(line)
         identification = parse_identification(line)
         self._handshake.server_identification = line
         self.state = TRANSITIONS[self.state][states.SSH_2 if identification.speaks_2 else states.SSH_1]
-        return IdentificationReceived(identification)
+        return events.IdentificationReceived(identification)
 
     def _packet_received(self, payload: bytes) -> Event | None:
-        self._received = (self._received + 1) % 2**32
+        sequence = self._received
+        self._received = (sequence + 1) % 2**32
         number, before = payload[0], self.state
         try:
             self.state = self._packets[before][number]
         except KeyError:
             raise states.refusal(before, number, strict=self._handshake.strict) from None
-        if number in _GENERIC:
-            return self._generic_message(payload, before)
-        return _HANDLERS[before](self, payload, before)
+        if number == msg.DISCONNECT:
+            return events.DisconnectReceived.parse(payload)
+        event = answer = None
+        if msg.IGNORE <= number <= msg.DEBUG:
+            if self.state is not before:  # UNIMPLEMENTED, and our request has an older form
+                answer = self._handshake.run.start_again()
+        elif before in _ENCRYPTED:
+            event, answer = self._request.read(payload, sequence, expected=number in TRANSITIONS[before])
+        elif number != msg.NEWKEYS:
+            event, answer, outcome = self._handshake.read(payload, before, is_first=sequence == 0)
+            self._turn_out(before, outcome)
+        elif self._handshake.strict:
+            self._received = 0
+        if answer is not None:
+            self._send(answer)
+        return event
 
-    def _generic_message(self, payload: bytes, before: State) -> Event | None:
-        if payload[0] == msg.DISCONNECT:
-            return DisconnectReceived.parse(payload)
-        if self.state is not before:  # UNIMPLEMENTED, and our request has an older form
-            self._send(self._handshake.run.start_again())
-        return None
-
-    def _kexinit_received(self, payload: bytes, before: State) -> Event:
-        server = self._handshake.read_kexinit(payload, is_first=self._received == 1)
-        if self.state is _AGREED:
-            self._agree()
-        return KexInitReceived(server)
-
-    def _agree(self) -> None:
-        self.state = TRANSITIONS[_AGREED][self._handshake.outcome]
+    def _turn_out(self, before: State, outcome: str) -> None:
+        """Take the result of a packet that was read in the state `before`, or of both KEXINITs; "" if it has none."""
+        if outcome:
+            self.state = TRANSITIONS[_AGREED if self.state is _AGREED else before][outcome]
         if self._handshake.strict:
             self._packets = states.STRICT_PACKETS
-
-    def _guess_received(self, payload: bytes, before: State) -> Event | None:
-        event, message = self._handshake.read_guess(payload)
-        if event is not None:
-            self.state = TRANSITIONS[before][states.ANSWER]
-        if message is not None:
-            self._send(message)
-        return event
-
-    def _group_received(self, payload: bytes, before: State) -> Event:
-        event, message = self._handshake.run.read_group(payload)
-        if message is None:
-            self.state = TRANSITIONS[before][states.BAD_GROUP]
-        else:
-            self._send(message)
-        return event
-
-    def _reply_received(self, payload: bytes, before: State) -> Event:
-        return self._handshake.read_reply(payload)
-
-    def _newkeys_received(self, payload: bytes, before: State) -> Event:
-        if self._handshake.keys is not None:
-            self._reader = self._make_packet_reader(*self._handshake.keys)
-        if self._handshake.strict:
-            self._received = 0
-        return NewKeysReceived()
-
-    def _encrypted_message(self, payload: bytes, before: State) -> Event | None:
-        number = payload[0]
-        if number == msg.NEWKEYS:
-            raise RemoteProtocolError("a second NEWKEYS")
-        sequence, expected = (self._received - 1) % 2**32, number in TRANSITIONS[before]
-        self._encrypted += 1
-        if self._encrypted > AUTHENTICATION_PACKETS:
-            raise LimitExceeded(f"more than {AUTHENTICATION_PACKETS} packets before an answer to the request")
-        if not expected:
-            self._send(msg.unimplemented(sequence))
-            return None
-        if number == msg.SERVICE_ACCEPT:
-            if self._none_request is not None:
-                self._send(self._none_request)
-            return None
-        if number not in _AUTHENTICATION_EVENTS:
-            raise RemoteProtocolError("the server wants new keys before it answers")
-        return _AUTHENTICATION_EVENTS[number](payload)
-
-    # The fuzzer stays in clear, so that its bytes get past NEWKEYS. `ciphers` imports cryptography.
-    @staticmethod
-    def _make_packet_reader(suite: Suite, secrets: Secrets) -> PacketReader:
-        from sshprobe.wire.ciphers import packet_reader
-
-        return packet_reader(suite, secrets)
-
-    @staticmethod
-    def _make_packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
-        from sshprobe.wire.ciphers import packet_writer
-
-        return packet_writer(suite, secrets)
-
-
-_HANDLERS: dict[State, Callable[[ClientTransport, bytes, State], Event | None]] = {
-    **dict.fromkeys((State.KEXINIT, State.PROPOSED, State.EARLY_KEXINIT), ClientTransport._kexinit_received),
-    **dict.fromkeys(states.GUESS_STATES, ClientTransport._guess_received),
-    **dict.fromkeys((State.ECDH_REPLY, State.DH_REPLY, State.GEX_REPLY), ClientTransport._reply_received),
-    **dict.fromkeys((State.GEX_GROUP, State.GEX_OLD_GROUP), ClientTransport._group_received),
-    **dict.fromkeys((State.NEWKEYS, State.CLIENT_NEWKEYS), ClientTransport._newkeys_received),
-    **dict.fromkeys((State.SERVICE, State.AUTHENTICATION), ClientTransport._encrypted_message),
-}
-"""The reader of packets in each state of `PACKET_STATES`, except messages 1 to 4."""

@@ -42,7 +42,7 @@ async def interview(
                     events.append(event)
                     if isinstance(event, KexInitReceived):
                         client.start_key_exchange(kex, key, suite=suite, request=request)
-                    elif isinstance(event, HostKeyReceived) and client.can_encrypt:
+                    elif isinstance(event, HostKeyReceived) and event.can_encrypt:
                         client.request_authentication_methods(b"root")
                     elif isinstance(event, HostKeyReceived | AuthenticationFailed):
                         client.disconnect(b"thank you")

@@ -12,9 +12,12 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.wire.ciphers import packets
+from sshprobe.wire.ciphers import packet_cipher
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
+from sshprobe.wire.framing import PacketCipher
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys
+from sshprobe.wire.transport import packet as padded
+from sshprobe.wire.transport import strip_padding
 from tests.wire.playbook import packet, u32
 
 ETM = "hmac-sha2-256-etm@openssh.com"
@@ -28,20 +31,29 @@ def keys(cipher: str, mac: str) -> DirectionKeys:
     return DirectionKeys(MATERIAL[: spec.iv], MATERIAL[: spec.key], MATERIAL[: MACS[mac].key])
 
 
+def read(opener: PacketCipher, buffer: bytearray, sequence: int) -> bytes | None:
+    body = opener.open(buffer, sequence)
+    return None if body is None else strip_padding(body)
+
+
+def write(sealer: PacketCipher, payload: bytes, sequence: int) -> bytes:
+    return sealer.seal(padded(payload, sealer.block, sealer.counted), sequence)
+
+
 def read_all(cipher: str, mac: str, data: bytes, *, piece: int | None = None, first: int = 0) -> list[bytes]:
-    reader, buffer = packets(cipher, mac, keys(cipher, mac), encrypting=False), bytearray()
+    opener, buffer = packet_cipher(cipher, mac, keys(cipher, mac), encrypting=False), bytearray()
     payloads: list[bytes] = []
     size = piece or max(1, len(data))
     for at in range(0, len(data), size):
         buffer += data[at : at + size]
-        while (payload := reader.read(buffer, first + len(payloads))) is not None:
+        while (payload := read(opener, buffer, first + len(payloads))) is not None:
             payloads.append(payload)
     return payloads
 
 
 def write_all(cipher: str, mac: str, payloads: list[bytes], first: int = 0) -> bytes:
-    writer = packets(cipher, mac, keys(cipher, mac), encrypting=True)
-    return b"".join(writer.write(payload, first + at) for at, payload in enumerate(payloads))
+    sealer = packet_cipher(cipher, mac, keys(cipher, mac), encrypting=True)
+    return b"".join(write(sealer, payload, first + at) for at, payload in enumerate(payloads))
 
 
 @pytest.mark.parametrize(("cipher", "mac"), PAIRS)
@@ -87,15 +99,16 @@ def test_gcm_counts_for_itself() -> None:
 
 def test_gcm_counter_wraps() -> None:
     mine = DirectionKeys(b"\x01\x02\x03\x04" + b"\xff" * 8, bytes(16), b"")
-    writer = packets("aes128-gcm@openssh.com", "", mine, encrypting=True)
-    reader = packets("aes128-gcm@openssh.com", "", mine, encrypting=False)
-    buffer = bytearray(writer.write(b"one", 0) + writer.write(b"two", 1))
-    assert (reader.read(buffer, 0), reader.read(buffer, 1)) == (b"one", b"two")
+    sealer = packet_cipher("aes128-gcm@openssh.com", "", mine, encrypting=True)
+    opener = packet_cipher("aes128-gcm@openssh.com", "", mine, encrypting=False)
+    buffer = bytearray(write(sealer, b"one", 0) + write(sealer, b"two", 1))
+    assert (read(opener, buffer, 0), read(opener, buffer, 1)) == (b"one", b"two")
     again = AESGCM(bytes(16)).encrypt(b"\x01\x02\x03\x04" + bytes(8), b"\x0b\x33" + bytes(14), u32(16))
-    reader = packets("aes128-gcm@openssh.com", "", mine, encrypting=False)
-    first = bytearray(packets("aes128-gcm@openssh.com", "", mine, encrypting=True).write(b"one", 0) + u32(16) + again)
-    assert reader.read(first, 0) == b"one"
-    assert reader.read(first, 1) == b"\x33" + bytes(3)
+    opener = packet_cipher("aes128-gcm@openssh.com", "", mine, encrypting=False)
+    sealer = packet_cipher("aes128-gcm@openssh.com", "", mine, encrypting=True)
+    first = bytearray(write(sealer, b"one", 0) + u32(16) + again)
+    assert read(opener, first, 0) == b"one"
+    assert read(opener, first, 1) == b"\x33" + bytes(3)
 
 
 @pytest.mark.parametrize(

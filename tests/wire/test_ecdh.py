@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.handshake import new_key_exchange
 from sshprobe.wire.kex.exchange import KeyExchange, KeyPairs, Reply
-from sshprobe.wire.kex.methods import METHODS, new_key_exchange
+from sshprobe.wire.kex.methods import METHODS
 from tests.wire.playbook import number, text
 
 CURVES = {"nistp256": ec.SECP256R1(), "nistp384": ec.SECP384R1(), "nistp521": ec.SECP521R1()}

@@ -59,7 +59,6 @@ def test_seeds_reach_the_end() -> None:
         "KexInitReceived",
         "GroupReceived",
         "HostKeyReceived",
-        "NewKeysReceived",
         "ExtensionsReceived",
         "AuthenticationBanner",
         "AuthenticationFailed",

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from sshprobe.wire.errors import LocalProtocolError
-from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, KeyPairs
-
 
 class Method(msgspec.Struct, frozen=True):
     """A key exchange method that we speak."""
@@ -60,26 +57,3 @@ def _methods() -> dict[str, Method]:
 
 METHODS: dict[str, Method] = _methods()
 """In our order of preference: cheap methods first, those that we cannot verify last."""
-
-
-def new_key_exchange(
-    name: str, request: GroupExchangeRequest | None = None, key_pairs: KeyPairs | None = None
-) -> KeyExchange:
-    """Return a new run of the method `name`. `request`: the sizes of a group exchange.
-
-    It takes our key pair of a curve or KEM from `key_pairs`, or adds a new one. Raises `LocalProtocolError` for a
-    method that is not in `METHODS`.
-    """
-    if name not in METHODS:
-        raise LocalProtocolError(f"no key exchange {name!r} here")
-    method = METHODS[name]
-    # Imported here: `--depth lists` does not need their cryptography.
-    if method.kind in ("ecdh", "hybrid"):
-        from sshprobe.wire.kex.ecdh import CurveExchange
-
-        return CurveExchange(name, method.hash, method.detail, {} if key_pairs is None else key_pairs)
-    from sshprobe.wire.kex.dh import FixedGroupExchange, GroupExchange
-
-    if method.kind == "gex":
-        return GroupExchange(name, method.hash, request or GroupExchangeRequest())
-    return FixedGroupExchange(name, method.hash, method.detail)

@@ -1,0 +1,54 @@
+"""One "none" request for the authentication methods of a user (RFC 4252 section 5.2), behind both NEWKEYS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sshprobe.wire import messages as msg
+from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
+from sshprobe.wire.events import (
+    AuthenticationBanner,
+    AuthenticationFailed,
+    AuthenticationSucceeded,
+    Event,
+    ExtensionsReceived,
+)
+from sshprobe.wire.limits import AUTHENTICATION_PACKETS
+
+_EVENTS: dict[int, Callable[[bytes], Event]] = {
+    msg.EXT_INFO: ExtensionsReceived.parse,
+    msg.USERAUTH_FAILURE: AuthenticationFailed.parse,
+    msg.USERAUTH_SUCCESS: lambda payload: AuthenticationSucceeded(),
+    msg.USERAUTH_BANNER: AuthenticationBanner.parse,
+}
+
+
+class MethodsRequest:
+    """The request for `user`. `at_once`: it goes along with the service request, not behind SERVICE_ACCEPT."""
+
+    def __init__(self, user: bytes, *, at_once: bool) -> None:
+        service_request, none_request = msg.service_request(b"ssh-userauth"), msg.userauth_none_request(user)
+        self.first = (service_request, none_request) if at_once else (service_request,)
+        """The payloads behind our NEWKEYS."""
+        self._none_request = None if at_once else none_request
+        self._read = 0
+
+    def read(self, payload: bytes, sequence: int, *, expected: bool) -> tuple[Event | None, bytes | None]:
+        """Return the event of an encrypted packet, and the payload that answers it.
+
+        `sequence`: the packet's number. `expected`: the state has an entry for its message. Raises
+        `RemoteProtocolError`.
+        """
+        number = payload[0]
+        if number == msg.NEWKEYS:
+            raise RemoteProtocolError("a second NEWKEYS")
+        self._read += 1
+        if self._read > AUTHENTICATION_PACKETS:
+            raise LimitExceeded(f"more than {AUTHENTICATION_PACKETS} packets before an answer to the request")
+        if not expected:
+            return None, msg.unimplemented(sequence)
+        if number == msg.SERVICE_ACCEPT:
+            return None, self._none_request
+        if number not in _EVENTS:
+            raise RemoteProtocolError("the server wants new keys before it answers")
+        return _EVENTS[number](payload), None
