@@ -22,7 +22,7 @@ from sshprobe.wire.codec import Reader, byte, mpint, string, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.host_keys import parse_host_key
 from sshprobe.wire.limits import RSA_MODULUS_BITS
-from sshprobe.wire.signatures import signature_algorithm, verify
+from sshprobe.wire.signatures import verify
 
 DATA = hashlib.sha256(b"an exchange hash").digest()
 
@@ -131,7 +131,7 @@ def signed_by_security_key(algorithm: str, data: bytes) -> tuple[bytes, bytes]:
 def test_right_and_wrong(algorithm: str) -> None:
     blob, signature = signed(algorithm)
     key = parse_host_key(blob)
-    assert signature_algorithm(signature) == algorithm.encode()
+    assert signature.startswith(string(algorithm.encode()))
     assert verify(key, algorithm, signature, DATA) is True
     for flipped in flips(signature):
         assert verify(key, algorithm, flipped, DATA) is False
@@ -415,12 +415,6 @@ def test_no_ed25519_key_raises(public_key: bytes, raw: bytes) -> None:
     assert verify(parse_host_key(name + string(public_key)), "ssh-ed25519", name + string(raw), DATA) is False
 
 
-@given(st.binary(max_size=20))
-def test_the_name_in_a_signature(name: bytes) -> None:
-    assert signature_algorithm(string(name) + b"rest") == name
-    assert signature_algorithm(string(name)[:-1]) is None
-
-
-def test_importing_does_not_load_cryptography() -> None:
-    code = "import sys, sshprobe.wire.signatures; sys.exit('cryptography' in sys.modules)"
+def test_a_transport_does_not_load_cryptography() -> None:
+    code = "import sys, sshprobe.wire.transport; sys.exit('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
