@@ -103,6 +103,7 @@ def report(
             several=count > 1,
             fleet=index,
             strict=lambda: saved.header is not None and bool(saved.header.strict),
+            place=lambda: saved.place,
         )
         with open_writer(format_, output, asked) as writer:
             for record in _chosen(saved.hosts(writer.header), wanted, index, line):

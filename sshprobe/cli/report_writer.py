@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.profiles import Profile
     from sshprobe.render.formats.format import HostWriter, ReportContext
+    from sshprobe.views.host_findings import FindingText
 
 
 def check_format(format_: str | None, output: str | None) -> None:
@@ -41,12 +42,15 @@ def report_context(
     fleet: FleetIndex | None = None,
     profiles: Sequence[Profile] = (),
     strict: Callable[[], bool] = lambda: False,
+    place: Callable[[], tuple[str, int] | None] = lambda: None,
 ) -> ReportContext:
     """Return what a format can ask.
 
     `fleet`: an index of the findings on keys of all hosts, if it is known. `profiles` and `strict`: as for `Remedies`.
+    `place`: as in `ReportContext`.
     """
     from sshprobe.algorithms import openssh_release
+    from sshprobe.cli.inventory_lines import find_lines
     from sshprobe.cli.neutral_profile import describe, findings_of
     from sshprobe.cli.remedies import Remedies
     from sshprobe.render.formats.format import ReportContext
@@ -55,10 +59,21 @@ def report_context(
         describe=describe,
         findings=lambda record: findings_of(record, fleet=fleet),
         note=note,
+        explain=_explain,
         release=openssh_release,
         remedy=Remedies(profiles, strict, fleet).remedy_for,
+        place=place,
+        find_lines=find_lines,
         several=several,
     )
+
+
+def _explain(id_: str) -> FindingText | None:
+    from sshprobe.grading import finding_types
+    from sshprobe.views.host_findings import FindingText
+
+    found = finding_types().get(id_)
+    return None if found is None else FindingText(found.title, found.meaning, found.why, found.fix)
 
 
 @contextlib.contextmanager

@@ -37,6 +37,12 @@ class SavedSweeps:
         self.interrupted = records.is_cut_off
         """Whether one of them is incomplete: its summary says so, it was killed, or its file is cut off."""
 
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """File and line of the last record; None in a document, or from standard input."""
+        source, line = self._records.source, self._records.line
+        return None if source is None or line is None or source == "standard input" else (source, line)
+
     def hosts(self, on_header: Callable[[SweepRecord], None] = lambda record: None) -> Iterator[HostRecord]:
         """Yield the hosts. `on_header` is called with the header of each scan, before its hosts."""
         from sshprobe.model.records import HostRecord, SweepRecord

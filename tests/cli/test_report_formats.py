@@ -11,10 +11,14 @@ from tests.cli.test_cli_commands import sshprobe, write
 from tests.sample_records import captured, debian12, failed
 
 
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
 @pytest.fixture
 def nobody() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return "{}:{}".format(*server.getsockname())
+    return f"127.0.0.1:{unused_port()}"
 
 
 def test_report_and_grade_write_the_same_formats(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ FORMATS: dict[str, FormatEntry] = {
         "prometheus:FORMAT", "hosts", "metrics for node_exporter", (".prom",), extra="report", is_shared=True
     ),
     "html": FormatEntry("html.page:FORMAT", "hosts", "one page for a browser", (".html", ".htm"), extra="report"),
+    "sarif": FormatEntry("sarif:FORMAT", "hosts", "findings for GitHub code scanning", (".sarif",)),
     "ssh-audit": FormatEntry("ssh_audit:FORMAT", "hosts", "the JSON of `ssh-audit -j`"),
 }
 """Name to entry, the default first."""

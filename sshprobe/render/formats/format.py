@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import IO, NamedTuple, Protocol
 
-from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
+from sshprobe.model.records import HostRecord, SourceFile, SummaryRecord, SweepRecord
 from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Finding
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.host_findings import FindingText
 from sshprobe.views.metrics import FindRelease
 from sshprobe.views.offers import Describe
 from sshprobe.views.report import ReportView
@@ -44,8 +45,14 @@ class ReportContext(NamedTuple):
     """A host to its findings under no profile."""
     note: Callable[[str], None]
     """Takes a remark for the user."""
+    explain: Callable[[str], FindingText | None]
+    """The id of a finding to its texts. None: this version does not know it."""
     release: FindRelease
     """Software name to its release in the catalogue."""
+    find_lines: Callable[[Iterable[SourceFile], Collection[str]], Mapping[str, tuple[str, int]]]
+    """Files of targets, and targets, to file and line of each target that is there."""
+    place: Callable[[], tuple[str, int] | None]
+    """Returns file and line of the record that is being added. None: it has none."""
     remedy: Callable[[HostRecord], Remedy | None] = lambda _: None
     """A host to what helps it under the profile of its first verdict. None: that profile is not known."""
     several: bool = True
