@@ -23,6 +23,7 @@ from sshprobe.algorithms.catalogue import (
 from sshprobe.algorithms.claims import claims
 from sshprobe.algorithms.guesses import is_unknown, weakness_codes, weakness_of
 from sshprobe.algorithms.openssh import NEWEST, RELEASES, history, in_openssh, is_newer_than_known, openssh_release
+from sshprobe.algorithms.primitives import primitives_of
 from sshprobe.algorithms.weakness import RULES, Weakness, weakness
 from sshprobe.model.name_lists import ALGORITHM_TYPES, AlgorithmType
 
@@ -50,6 +51,7 @@ __all__ = [
     "names",
     "names_aead_cipher",
     "openssh_release",
+    "primitives_of",
     "signs_with_sha1",
     "weakness",
     "weakness_codes",

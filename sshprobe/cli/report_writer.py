@@ -49,7 +49,7 @@ def report_context(
     `fleet`: an index of the findings on keys of all hosts, if it is known. `profiles` and `strict`: as for `Remedies`.
     `place`: as in `ReportContext`.
     """
-    from sshprobe.algorithms import openssh_release
+    from sshprobe.algorithms import openssh_release, primitives_of
     from sshprobe.cli.inventory_lines import find_lines
     from sshprobe.cli.neutral_profile import describe, findings_of
     from sshprobe.cli.remedies import Remedies
@@ -59,6 +59,7 @@ def report_context(
         describe=describe,
         findings=lambda record: findings_of(record, fleet=fleet),
         note=note,
+        primitives=primitives_of,
         explain=_explain,
         release=openssh_release,
         remedy=Remedies(profiles, strict, fleet).remedy_for,

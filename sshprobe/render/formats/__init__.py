@@ -43,6 +43,8 @@ FORMATS: dict[str, FormatEntry] = {
     "csv": FormatEntry("csv:HOSTS", "hosts", "a row for each host and profile", (".csv",)),
     "csv-findings": FormatEntry("csv:FINDINGS", "hosts", "a row for each finding, with its number of hosts"),
     "csv-host-findings": FormatEntry("csv:HOST_FINDINGS", "hosts", "a row for each finding of each host"),
+    "cyclonedx": FormatEntry("cyclonedx:VERSION_1_6", "hosts", "an inventory of cryptography (CBOM) of CycloneDX 1.6"),
+    "cyclonedx-1.7": FormatEntry("cyclonedx:VERSION_1_7", "hosts", "the same, of CycloneDX 1.7"),
     "junit": FormatEntry("junit:FORMAT", "hosts", "a test suite for each host", extra="report"),
     "prometheus": FormatEntry(
         "prometheus:FORMAT", "hosts", "metrics for node_exporter", (".prom",), extra="report", is_shared=True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import IO, NamedTuple, Protocol
 
+from sshprobe.model.name_lists import AlgorithmType
+from sshprobe.model.primitive import Primitive
 from sshprobe.model.records import HostRecord, SourceFile, SummaryRecord, SweepRecord
 from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Finding
@@ -45,6 +47,8 @@ class ReportContext(NamedTuple):
     """A host to its findings under no profile."""
     note: Callable[[str], None]
     """Takes a remark for the user."""
+    primitives: Callable[[AlgorithmType, str], Sequence[Primitive]]
+    """Type and name of an algorithm to its primitives, for an inventory of cryptography."""
     explain: Callable[[str], FindingText | None]
     """The id of a finding to its texts. None: this version does not know it."""
     release: FindRelease
