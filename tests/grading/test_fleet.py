@@ -29,7 +29,11 @@ MODERN = load_profile("mozilla-modern")
 
 
 def real_key(kind: str) -> HostKey:
-    key = parse_host_key(asyncssh.generate_private_key(kind).public_data)
+    return recorded(asyncssh.generate_private_key(kind).public_data, kind)
+
+
+def recorded(blob: bytes, kind: str) -> HostKey:
+    key = parse_host_key(blob)
     return HostKey(
         type=key.type,
         bits=key.bits,
@@ -291,17 +295,7 @@ def numbers_as_badkeys_hashes_them() -> dict[str, tuple[HostKey, int]]:
             number = int.from_bytes(public.public_bytes_raw(), "big")
         else:
             number = public.public_numbers().x
-        key = parse_host_key(private.public_data)
-        record = HostKey(
-            type=key.type,
-            bits=key.bits,
-            fingerprint=key.fingerprint,
-            blob=base64.b64encode(key.blob).decode("ascii"),
-            signature_verified=True,
-            signature_algorithm=kind,
-            kex_algorithm="curve25519-sha256",
-        )
-        found[kind] = (record, number)
+        found[kind] = (recorded(private.public_data, kind), number)
     return found
 
 

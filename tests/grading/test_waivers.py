@@ -21,16 +21,8 @@ from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.views.fleet import FleetBuilder
 from sshprobe.views.summary import SummaryBuilder
 from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus
+from tests.profiles.sample_profile import HEAD
 from tests.render.blocks import block_of
-
-HEAD = """\
-id = "ours"
-title = "Ours"
-version = "7"
-date = "2026-11-21"
-source = "the wiki"
-extends = "mozilla-modern"
-"""
 
 SHA1 = modern(
     **both("mac", ["hmac-sha2-256", "hmac-sha1"]),

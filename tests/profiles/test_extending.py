@@ -12,15 +12,7 @@ from sshprobe.profiles import available_profiles, load_profile, parse_profile
 from sshprobe.profiles.extending import DEEPEST
 from sshprobe.remedy import grade
 from tests.grading.observations import both, modern
-
-HEAD = """\
-id = "ours"
-title = "Ours"
-version = "7"
-date = "2026-11-21"
-source = "the wiki"
-extends = "mozilla-modern"
-"""
+from tests.profiles.sample_profile import HEAD
 
 
 def test_an_extension_without_changes_demands_the_same() -> None:

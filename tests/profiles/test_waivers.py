@@ -10,15 +10,7 @@ import pytest
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import Waiver, load_profile, parse_profile
 from sshprobe.profiles.host_patterns import HostPattern
-
-HEAD = """\
-id = "ours"
-title = "Ours"
-version = "7"
-date = "2026-11-21"
-source = "the wiki"
-extends = "mozilla-modern"
-"""
+from tests.profiles.sample_profile import HEAD
 
 WAIVER = """\
 [[waiver]]
