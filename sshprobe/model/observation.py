@@ -35,6 +35,9 @@ Stage = Literal["resolve", "connect", "identification", "kexinit", "key_exchange
 Depth = Literal["lists", "keys", "full"]
 """The questions of a scan: name-lists; also host keys; also group-exchange moduli and authentication methods."""
 
+FOREVER = 2**64 - 1
+"""The end of a certificate that does not expire (PROTOCOL.certkeys)."""
+
 LONGEST_BANNER = 4096
 """Bytes of a banner that a record keeps."""
 

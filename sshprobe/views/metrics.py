@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sshprobe.model import timestamps
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.observation import Identification, endpoint
+from sshprobe.model.observation import FOREVER, Identification, endpoint
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES
 
@@ -36,9 +36,6 @@ METRICS = {
 
 OTHER = "other"
 """A product or release that the catalogue does not know."""
-
-_FOREVER = 2**64 - 1
-"""`Certificate.valid_before` of a certificate without an end."""
 
 _PRODUCTS = {
     "OpenSSH_for_Windows": "OpenSSH for Windows",
@@ -93,7 +90,7 @@ def host_samples(record: HostRecord, find_release: FindRelease, *, changed_at: f
     if record.post_quantum_kex is not None:
         yield sample("sshprobe_post_quantum_kex", record.post_quantum_kex)
     ends = [key.certificate.valid_before for key in record.host_keys or () if key.certificate is not None]
-    if ends and min(ends) < _FOREVER:
+    if ends and min(ends) < FOREVER:
         yield sample("sshprobe_host_certificate_expiry_timestamp_seconds", min(ends))
     if changed_at is not None:
         yield sample("sshprobe_host_key_changed_timestamp_seconds", changed_at)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sshprobe.model import timestamps
 from sshprobe.model.name_lists import LANGUAGES, AlgorithmType
-from sshprobe.model.observation import Certificate, HostKey, UserAuthentication
+from sshprobe.model.observation import FOREVER, Certificate, HostKey, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Verdict
 from sshprobe.render.text.terminal import Terminal
@@ -20,8 +20,6 @@ _HEADINGS: dict[AlgorithmType, str] = {
     "mac": "MACs",
     "compression": "Compression",
 }
-
-_FOREVER = 2**64 - 1
 
 
 def offer_lines(offers: Mapping[AlgorithmType, Sequence[Offer]], terminal: Terminal) -> list[str]:
@@ -130,7 +128,7 @@ def _certificate(certificate: Certificate) -> str:
 def _moment(timestamp: int) -> str:
     if timestamp == 0:
         return "always"
-    if timestamp >= _FOREVER:
+    if timestamp >= FOREVER:
         return "forever"
     return timestamps.format_minutes(timestamp)
 
