@@ -29,7 +29,7 @@ def on_a_screen(
 ) -> str:
     """Return what `command` writes to a terminal of `width` columns and 24 rows, with `errors` on standard error too.
 
-    It has to end with `status`.
+    It must end with `status`.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))

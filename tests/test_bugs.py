@@ -1,4 +1,4 @@
-"""A bug of ours, injected for one host of three, costs that host and never the scan. Each host has one record."""
+"""Our own bug, injected for one of three hosts, affects only that host. Each host has one record."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def servers() -> AsyncIterator[list[Target]]:
 
 async def scanned(depth: Any) -> dict[str, HostRecord]:
     """Return the record of each host."""
-    concurrency = 1 if depth == "lists" else 3  # there, the first host of a kind must be the faulty one
+    concurrency = 1 if depth == "lists" else 3  # there, the first of similar hosts must be the faulty one
     ours = Scanner(depth=depth, concurrency=concurrency, throttle_wait=0.01)
     async with servers() as targets, asyncio.timeout(30), ours:
         records = [record async for record in ours.scan(targets)]

@@ -1,4 +1,4 @@
-"""What sshprobe imports is installed with it, or with one of its extras."""
+"""Imports of sshprobe are installed with it, or with one of its extras."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODULES = {"prometheus-client": "prometheus_client", "pynacl": "nacl"}
 """Names of packages whose module has another name."""
 
 LOADED_BY_NAME = {"psycopg"}
-"""SQLAlchemy imports the driver that a URL names."""
+"""SQLAlchemy imports the driver named in a URL."""
 
 OTHERS = {"compression", "sshprobe"}
 """Ours, and the package of Python 3.14."""

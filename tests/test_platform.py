@@ -287,7 +287,7 @@ sys.modules["msvcrt"] = types.SimpleNamespace(LK_NBLCK=2, locking=lambda number,
 sys.platform = "win32"
 sys.exit(main(sys.argv[1:]))
 """
-"""A process without what Windows lacks. Its files, and its loop, stay those of Linux."""
+"""A process without the features that Windows lacks. Its files and its loop are still those of Linux."""
 
 
 async def test_a_scan_without_what_windows_lacks(tmp_path: Path) -> None:

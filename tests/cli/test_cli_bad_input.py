@@ -98,7 +98,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "an unknown status": (["scan", "HERE", "--from-records", "empty.jsonl", "--status", "dead"], "'dead'"),
     "an unknown grade": (["scan", "HERE", "--from-records", "empty.jsonl", "--grade", "E"], "'E'"),
     "nothing to count": (["scan", "--count"], "no target"),
-    "what is left of a sweep, to count": (
+    "the rest of a scan to count": (
         ["scan", "HERE", "--count", "--resume", "r.jsonl"],
         "those in `--resume` too",
     ),

@@ -58,7 +58,7 @@ def test_light_commands_import_nothing_heavy(argument: str, tmp_path: Path) -> N
     assert run.returncode == 0, run.stderr.decode()
 
 
-def test_help_lists_every_command_with_its_own_words(tmp_path: Path) -> None:
+def test_help_lists_every_command_with_its_summary(tmp_path: Path) -> None:
     out = sshprobe("--help", cwd=tmp_path).stdout.decode()
     for name, lazy in COMMANDS.items():
         assert lazy.help in out
@@ -273,7 +273,7 @@ def test_no_profile_of_a_host_that_is_down(tmp_path: Path, capsys: pytest.Captur
     assert not made.exists()
 
 
-def test_the_day_of_a_waiver_may_stand_in_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_date_of_a_waiver_may_be_quoted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 
     file = tmp_path / "ours.toml"
@@ -325,7 +325,7 @@ def test_notes_on_waivers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)["waiver"][0]["until"] == "2001-01-01"
 
 
-def test_a_section_of_a_profile_with_nothing_in_it_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_section_of_a_profile_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 
     for id_, there in (("mozilla-modern", True), ("alibaba-ecs", False)):
@@ -357,7 +357,7 @@ def test_a_misplaced_name_is_explained_last(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("name", ["kex-strict-s-v00@openssh.com", "ext-info-s", "kexguess2@matt.ucc.asn.au"])
-def test_markers_are_explained_as_what_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_markers_are_explained_as_markers(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 
     assert main(["explain", name]) == 0

@@ -76,7 +76,7 @@ def test_a_drop_in_is_a_configuration(run: Run) -> None:
     assert "has no Include (OpenSSH 8.2 and later)" in run("grade", "saved.jsonl", "--fix", "--format", FORMATS[0])[1]
 
 
-def test_the_reason_for_two_commands_stands_there_once(run: Run) -> None:
+def test_the_reason_for_two_commands_is_printed_once(run: Run) -> None:
     host = fleet()[0]
     keys = [msgspec.structs.replace(key, bits=1024) if key.type == "ssh-rsa" else key for key in host.host_keys or ()]
     write([msgspec.structs.replace(host, host_keys=keys)])
@@ -89,7 +89,7 @@ def test_the_reason_for_two_commands_stands_there_once(run: Run) -> None:
     assert after[1].startswith("#     test -e /etc/ssh/ssh_host_rsa_key && cp -p /etc/ssh/ssh_host_rsa_key ")
 
 
-def test_a_warning_about_two_lines_stands_there_once(run: Run) -> None:
+def test_a_warning_about_two_lines_is_printed_once(run: Run) -> None:
     methods = ["publickey", "password", "keyboard-interactive"]
     write([msgspec.structs.replace(fleet()[0], authentication_methods=methods)])
     for words in (["--fix"], ["--fix", "--format", "sshd_config.d"], []):
@@ -128,7 +128,7 @@ def test_options_of_dropbear_are_c_in_either_format(run: Run, tmp_path: Path) ->
     assert "#define DROPBEAR_SHA1_HMAC 0\n" in done.stdout
 
 
-def test_windows_gets_words_and_no_paths_of_unix(run: Run) -> None:
+def test_windows_gets_advice_without_unix_paths(run: Run) -> None:
     host = captured("openssh-debian12-9.2p1", "192.0.2.9")
     assert host.identification is not None
     raw, software = "SSH-2.0-OpenSSH_for_Windows_9.5", "OpenSSH_for_Windows_9.5"
@@ -166,7 +166,7 @@ def test_the_usual_format_has_a_name(run: Run) -> None:
     assert "\nKexAlgorithms " in usual[1]
 
 
-def test_records_go_to_the_file_besides(run: Run) -> None:
+def test_records_also_go_to_the_file(run: Run) -> None:
     write(fleet())
     code, out, _ = run("grade", "saved.jsonl", "--fix", "-o", "again.jsonl")
     assert code == 0

@@ -26,7 +26,7 @@ ERASED = b"\x1b[2K"
 
 @pytest.mark.parametrize("options", [(), ("--no-progress",)], ids=["shown", "not wanted"])
 def test_a_silence_is_explained(options: tuple[str, ...]) -> None:
-    """A single host has no progress, but its second try takes a while."""
+    """A single host has no progress line, but its second try takes a while."""
     taken = []
 
     def hang_up(listener: socket.socket) -> None:

@@ -172,7 +172,7 @@ def test_an_error_is_one_line(arguments: list[str], message: str, saved: Path) -
 
 
 @pytest.mark.parametrize("by", ["host", "algorithm", "key"])
-def test_hostile_records_act_on_no_terminal(by: str, tmp_path: Path) -> None:
+def test_hostile_records_do_not_control_the_terminal(by: str, tmp_path: Path) -> None:
     bad = "\x1b[2J\u202e\nx"
     key = msgspec.structs.replace(KEYS[2], type=bad, fingerprint=bad, blob=bad)
     hosts = [

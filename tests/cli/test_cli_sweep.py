@@ -56,7 +56,7 @@ def test_every_target_gets_a_record(closed_port: int, tmp_path: Path) -> None:
 def test_an_interrupt_keeps_finished_hosts(
     name: str, depth: str, number: signal.Signals, times: int, silent: socket.socket, closed_port: int, tmp_path: Path
 ) -> None:
-    """Once finishes the running host, twice drops it. A host that was not started has no record."""
+    """The first one finishes the running host, the second drops it. A host that was not started has no record."""
     targets = [f"127.0.0.1:{closed_port}", f"127.0.0.1:{silent.getsockname()[1]}", f"127.0.0.2:{closed_port}"]
     patience = "3" if times == 1 else "300"
     seed = next(
@@ -145,7 +145,7 @@ def test_colour_is_for_terminals_without_no_color(closed_port: int, tmp_path: Pa
         assert b"refused" in out
 
 
-def test_no_standard_input_is_an_error_only_where_it_is_read(closed_port: int, tmp_path: Path) -> None:
+def test_a_missing_standard_input_is_an_error_only_if_it_is_read(closed_port: int, tmp_path: Path) -> None:
     for target, code, error in ((f"127.0.0.1:{closed_port}", 3, b""), ("-", 2, b"error: standard input is closed\n")):
         run = subprocess.run(
             ["sh", "-c", 'exec "$@" <&-', "sh", *SCAN, target],

@@ -25,7 +25,7 @@ SUMMARY = SummaryRecord(
 )
 
 
-def test_the_choices_are_those_of_the_rooms() -> None:
+def test_choices_equal_those_of_the_packages() -> None:
     assert target_options._INVENTORY_FORMATS == FORMATS
     assert get_args(Status) == target_options._STATUSES
     assert target_options._GRADES == GRADES == get_args(Grade)
@@ -65,7 +65,7 @@ def hosts_of(output: bytes) -> list[str]:
     return [record["host"] for record in map(json.loads, output.splitlines()) if record["type"] == "host"]
 
 
-def test_a_large_sweep_asks_for_yes(tmp_path: Path, closed_port: int) -> None:
+def test_a_large_scan_requires_yes(tmp_path: Path, closed_port: int) -> None:
     words = ("127.0.0.1", "10.0.0.0/15", "-p", str(closed_port), "--format", "jsonl")
     run = sshprobe("scan", *words, cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, b"")
@@ -77,7 +77,7 @@ def test_a_large_sweep_asks_for_yes(tmp_path: Path, closed_port: int) -> None:
     assert len(hosts_of(run.stdout)) == 3
 
 
-def test_the_header_names_the_seed_that_gives_the_order_again(tmp_path: Path, closed_port: int) -> None:
+def test_the_seed_in_the_header_repeats_the_order(tmp_path: Path, closed_port: int) -> None:
     words = ("127.0.0.1-40", "-p", str(closed_port), "-c", "1", "--format", "jsonl", "--no-progress")
     first = sshprobe("scan", *words, cwd=tmp_path).stdout
     seed = json.loads(first.splitlines()[0])["seed"]
@@ -184,7 +184,7 @@ def test_a_bad_target_in_records_is_named_with_its_line(records: Path, change: d
     assert run.stderr.decode().startswith(f"error: whole.json: {words}")
 
 
-def test_hosts_of_records_keep_what_the_user_called_them(tmp_path: Path, closed_port: int) -> None:
+def test_hosts_of_records_keep_the_user_s_names(tmp_path: Path, closed_port: int) -> None:
     first = sshprobe("scan", f"127.0.0.0/30:{closed_port}", "--format", "jsonl", "-o", "a.jsonl", cwd=tmp_path)
     assert first.returncode == 3
     run = sshprobe("scan", "--from-records", "a.jsonl", "--format", "jsonl", cwd=tmp_path)

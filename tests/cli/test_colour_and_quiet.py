@@ -1,4 +1,4 @@
-"""When output has colours, and the output with -q."""
+"""Colours of output, and the output with -q."""
 
 import io
 import sys
@@ -97,7 +97,7 @@ def test_with_q_standard_output_is_unchanged(
     assert captured.err == ""
 
 
-def test_with_q_a_scan_says_nothing_but_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_q_a_scan_prints_only_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records = tmp_path / "scan.jsonl"
     records.write_text("")
     targets = ["127.0.0.1:1", "127.0.0.2:1"]  # without a listener

@@ -32,7 +32,7 @@ TYPED = {
     "report --weakness rc": "--weakness rc4",
     "profiles sh": "profiles show",
 }
-"""The text behind `sshprobe`, and the line after Tab."""
+"""The text after `sshprobe`, and the line after Tab."""
 
 
 @pytest.fixture

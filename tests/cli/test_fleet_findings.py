@@ -1,4 +1,4 @@
-"""Findings across the fleet: beside the grade in every command, in no verdict, counted by `--fail-on`."""
+"""Findings across the fleet: shown with the grade in every command, in no verdict, counted by `--fail-on`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_fail_on_counts_fleet_findings_by_severity_only(scanned: Path) -> None:
     [("medium", 2, True), ("high", 2, False), ("medium", 1, False), ("F", 2, False), ("noncompliant", 2, False)],
 )
 def test_a_scan_counts_fleet_findings_at_its_end(threshold: str, hosts: int, failed: bool) -> None:
-    """At the end, as the records are already written."""
+    """At the end, because the records are already written."""
     sink = ScanOutput([], [], [threshold])
     for host in HOSTS[:hosts]:
         seen = msgspec.structs.replace(host, host_keys=[ED, EC])

@@ -82,7 +82,7 @@ def test_foreign_options_of_other_commands(command: str, option: str, capsys: py
         (("-p", "T:22", "127.0.0.1"), "'T:22' is not a port: SSH is on TCP, so write '22'"),
     ],
 )
-def test_a_word_behind_one_dash(arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_word_after_one_dash(arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert words in error(capsys, "scan", *arguments)
 
 
@@ -171,7 +171,7 @@ def test_a_history_or_a_profile_as_a_target(capsys: pytest.CaptureFixture[str]) 
     assert main(["scan", "--count", "web.db"]) == 0
 
 
-def test_a_host_may_be_called_as_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_host_may_have_the_name_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     Path("web1.example.org").write_text("")
     Path("hosts.txt").mkdir()
     assert main(["scan", "--count", "web1.example.org", "hosts.txt"]) == 0

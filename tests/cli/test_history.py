@@ -267,7 +267,7 @@ def test_the_algorithms_of_an_old_history_are_counted_by_type(folder: Path) -> N
     insert = "INSERT INTO sshprobe_counter (label, kind, scope, name, scan, hosts)"
     with contextlib.closing(sqlite3.connect(folder / "history.db")) as connection:
         for category, fields in FIELDS.items():
-            for number, (_, field) in enumerate(fields):  # a host less in the second direction
+            for number, (_, field) in enumerate(fields):  # one host fewer in the second direction
                 connection.execute(
                     f"{insert} SELECT label, kind, ?, name, scan, hosts - ? FROM sshprobe_counter WHERE scope = ?",
                     (field, number, category),
@@ -278,7 +278,7 @@ def test_the_algorithms_of_an_old_history_are_counted_by_type(folder: Path) -> N
     assert of_sha1() == new
 
 
-def test_export_gives_back_the_records(folder: Path) -> None:
+def test_export_returns_the_records(folder: Path) -> None:
     history(folder, "export", "aa02", "-o", "out.jsonl")
     before = [msgspec.json.decode(line) for line in (folder / "aa02.jsonl").read_bytes().splitlines()]
     after = [json.loads(line) for line in (folder / "out.jsonl").read_bytes().splitlines()]

@@ -63,7 +63,7 @@ def test_a_scan_is_kept_under_the_id_of_its_header(tmp_path: Path) -> None:
     assert summary.hosts == 2
 
 
-def test_a_scan_into_a_history_says_nothing_of_lost_records(tmp_path: Path) -> None:
+def test_a_scan_into_a_history_does_not_warn_about_lost_records(tmp_path: Path) -> None:
     done = sshprobe("scan", "127.0.0.2:1", "127.0.0.3:1", "--history", "h.db", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (3, b"")
 

@@ -1,4 +1,4 @@
-"""English, UTC and ASCII: what is printed does not depend on the locale, and no letter of a server ends a command."""
+"""English, UTC and ASCII: output does not depend on the locale, and text of a server never stops a command."""
 
 import ast
 import os
@@ -41,7 +41,7 @@ def printed(record: HostRecord, folder: Path, **environment: str) -> tuple[bytes
     ],
     ids=lambda value: "".join(value) if isinstance(value, dict) else "",
 )
-def test_output_is_the_same_in_each_locale_but_for_letters_of_servers(
+def test_output_is_the_same_in_each_locale_except_for_text_of_servers(
     environment: dict[str, str], banner: str, tmp_path: Path
 ) -> None:
     record = msgspec.structs.replace(captured("openssh-6.7p1"), authentication_banner="Größe → café")

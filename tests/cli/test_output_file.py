@@ -310,7 +310,7 @@ def test_an_interrupted_scan_never_replaces_a_finished_one(name: str, tmp_path: 
         assert (tmp_path / f"{name}~").read_bytes() == finished
     second = (tmp_path / name).read_bytes()
     interrupted(tmp_path, name)
-    assert contents(tmp_path)[f"{name}.interrupted~"] == second  # nothing of it is lost either
+    assert contents(tmp_path)[f"{name}.interrupted~"] == second  # no part of it is lost either
     assert contents(tmp_path)[f"{name}~"] == finished
     sshprobe("scan", nobody, "127.0.0.2:1", "-o", name, cwd=tmp_path)
     assert contents(tmp_path)[f"{name}~"] == finished

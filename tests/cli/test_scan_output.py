@@ -25,7 +25,7 @@ REFUSED = modern(status="refused", stage="connect", identification=None, host_ke
 
 
 def undecoded(observation: Observation) -> HostResult:
-    """A result as it comes from a worker: its record is decoded at first use."""
+    """A result as from a worker: its record is decoded at first use."""
     result = ENCODER.result(observation)
     return HostResult(result.target, result.key, result.stats, result.chunks)
 
@@ -74,7 +74,7 @@ def test_counts_do_not_depend_on_batches() -> None:
 
 
 class Noting(Sink):
-    """Notes the results that it gets."""
+    """Records the results that it gets."""
 
     def __init__(self, name: str, notes: list[str]) -> None:
         self._name = name

@@ -17,7 +17,7 @@ SCAN = ["scan", "--rate", "0", "--no-progress", "--timeout", "1", "--throttle-wa
 
 @pytest.fixture
 def listening() -> Iterator[socket.socket]:
-    """A server of something else at 127.0.0.9: it takes connections."""
+    """Another service at 127.0.0.9, which accepts connections."""
     with socket.create_server(("127.0.0.9", 0)) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""`-vv` and `--trace FILE`: every step of a host, why each connection is made, and nothing without them."""
+"""`-vv` and `--trace FILE`: every step of a host, the reason for each connection, and nothing without them."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ for command in json.loads(sys.argv[1]):
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Hosts that share keys, with long names and addresses; and one of them."""
+    """Hosts that share keys, with long names and addresses; and a single one."""
     folder = tmp_path_factory.mktemp("records")
     hosts: list[HostRecord] = []
     for number in range(1, HOSTS + 1):
@@ -105,7 +105,7 @@ def test_a_report_has_all_hosts_that_a_pipe_gets(
         assert found == whole if "-v" in command or "sha1" in command else found >= whole, command
 
 
-def test_a_table_uses_the_width_that_there_is(screen: tuple[int, dict[str, list[str]]]) -> None:
+def test_a_table_uses_the_full_width(screen: tuple[int, dict[str, list[str]]]) -> None:
     width, printed = screen
     table = printed["grade FILE"][:HOSTS]
     complete = [line for line in table if line.rstrip().endswith("profile asks for 3072")]

@@ -1,4 +1,4 @@
-"""Every command line of README.md and docs/ runs: against one server on loopback instead of the hosts that it names.
+"""Every command line of README.md and docs/ runs, against one server on loopback instead of the named hosts.
 
 Every SQL query runs in DuckDB, on the records of that server.
 """
@@ -29,7 +29,7 @@ MADE = ("findings/", "reference/commands.md")
 """Pages made from the code: their lines have placeholders for values."""
 
 CHECK_MODE = "--check --diff"
-"""Needs a login to the host: tests/render/test_playbooks.py has what a playbook does."""
+"""It needs a login to the host: tests/render/test_playbooks.py tests playbooks."""
 
 LINE = re.compile(r"^    (?:\$ )?((?:sshprobe|jq|ansible-inventory|ansible-playbook) [^\n]+)$", re.MULTILINE)
 USAGE = re.compile(r"\[OPTIONS\]|COMMAND")
@@ -39,7 +39,7 @@ NETWORK = re.compile(
 )
 
 EXIT_CODES = {0, 1, 3}
-"""Of a scan of a weak server: 1 with --fail-on, 3 where a filter leaves hosts that nobody can grade."""
+"""Of a scan of a weak server: 1 with --fail-on, 3 if a filter leaves only hosts that cannot be graded."""
 
 PROFILE = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/how-to/company-profile.md").read_text("utf-8"), re.DOTALL)[-1]
 

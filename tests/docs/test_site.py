@@ -1,4 +1,4 @@
-"""The docs site has every page, and every page a place in it."""
+"""The docs site has every page once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Fault injection as SQLite does it: each call of a run fails once, and the run is killed once at each call.
 
-After a failure there is one line of error and unchanged files, or a resume that ends with every target once.
-Either way no finished scan is lost, and no hidden file remains.
+After a failure there is one line of error and unchanged files, or a resume that ends with every target once. In both
+cases no finished scan is lost, and no hidden file remains.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _finished_compressed(server: Server, folder: Path) -> None:
 
 
 def _cut_off_compressed(server: Server, folder: Path) -> None:
-    """Header and two hosts in blocks of their own, then a torn block."""
+    """Header and two hosts in separate blocks, then an incomplete block."""
     _finished(server, folder, "x.jsonl.zst")
     lines = plain_bytes((folder / "x.jsonl.zst").read_bytes()).splitlines(keepends=True)
     frame = zstandard.ZstdCompressor(write_content_size=False).compressobj()

@@ -97,7 +97,7 @@ def test_other_profiles_ignore_the_banner() -> None:
         assert grade(sending(b"Welcome to Debian"), profile) == grade(sending(None), profile)
 
 
-def test_hosts_that_differ_in_the_banner_alone_are_judged_apart() -> None:
+def test_hosts_that_differ_only_in_the_banner_are_judged_separately() -> None:
     cache = VerdictCache([CIS], strict=False)
     verdicts = [cache.verdicts_for(sending(text)).verdicts[0] for text in (b"Authorized use only.", None, b"Debian")]
     assert [verdict.compliant for verdict in verdicts] == [True, False, False]

@@ -70,7 +70,7 @@ def test_300_composite_groups(bits: int, powers: list[int]) -> None:
     assert next(each for each in judged if each)[0].id == "group_exchange.not_safe_prime"
 
 
-def test_one_group_that_comes_often_is_tested_once() -> None:
+def test_a_repeated_group_is_tested_once() -> None:
     p = composite(1024)
     group_exchange._judge_numbers.cache_clear()
     primes.kind_of_modulus.cache_clear()
@@ -139,7 +139,7 @@ def record_of(observation: Observation) -> HostRecord:
 
 
 @pytest.mark.parametrize("number", [11_000, 100_000])
-def test_names_by_the_ten_thousand(number: int) -> None:
+def test_tens_of_thousands_of_names(number: int) -> None:
     honest = modern()
     hostile = modern(**{field: [*(getattr(honest, field) or ()), *names(number)] for field in (KEX, MAC)})
     assert is_gradeable(hostile)
@@ -155,7 +155,7 @@ def test_names_by_the_ten_thousand(number: int) -> None:
     assert helped.score == 0  # the rest is unknown
 
 
-def test_weak_names_behind_thousands_of_others_are_found() -> None:
+def test_weak_names_after_thousands_of_others_are_found() -> None:
     verdict = grade(modern(**{KEX: [*names(5000), "diffie-hellman-group1-sha1"]}), PROFILE)
     assert "diffie-hellman-group1-sha1" in {each.algorithm for each in verdict.findings}
 

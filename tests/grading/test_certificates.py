@@ -65,7 +65,7 @@ def test_a_malformed_time_judges_nothing(seen: str) -> None:
     assert ids(shown(seen, valid_after=NOW + 100, valid_before=NOW - 100)) == {}
 
 
-def test_a_zone_is_heeded() -> None:
+def test_a_time_zone_is_respected() -> None:
     assert list(ids(shown("2026-11-21T14:59:59+02:00", valid_after=NOW))) == ["certificate_not_yet_valid"]
     assert list(ids(shown("2026-11-21T15:00:00+02:00", valid_after=NOW))) == []
     assert list(ids(shown("2026-11-21T08:00:00-05:00", valid_after=NOW))) == []
@@ -97,7 +97,7 @@ def test_the_names_of_a_certificate(principals: list[str], host: str, severity: 
     assert [finding.severity for finding in found.values()] == ([severity] if severity else [])
 
 
-def test_of_two_certificates_of_a_type_the_worst_counts() -> None:
+def test_the_worst_of_two_certificates_of_a_type_counts() -> None:
     keys = [certified(NAME, 256, ca_bits=1024), certified(NAME, 256, signature_algorithm="ssh-rsa")]
     for each in (keys, keys[::-1]):
         verdict = grade(replace(shown(), host_keys=each), MODERN)

@@ -1,4 +1,4 @@
-"""Findings across hosts: shared keys and primes, known keys, and their way into records."""
+"""Findings across hosts: shared keys and primes, known keys, and their records."""
 
 from __future__ import annotations
 

@@ -346,7 +346,7 @@ def test_terrapin_per_direction(changes: dict[str, Any], vulnerable: bool) -> No
         assert (finding.severity, finding.deviation) == ("medium", False)
 
 
-def test_terrapin_says_in_which_direction_and_by_what() -> None:
+def test_terrapin_names_directions_and_algorithms() -> None:
     one = modern(
         kex_algorithms=["curve25519-sha256"],
         encryption_algorithms_client_to_server=["aes256-cbc", "aes128-cbc"],
@@ -383,7 +383,7 @@ def test_signatures_over_sha1_alone(names: list[str] | None, found: bool) -> Non
     assert ("host_key.sha1_only" in {finding.id for finding in verdict.findings}) is found
 
 
-def test_raw_score_cap_and_reasons_are_apart() -> None:
+def test_raw_score_cap_and_reasons_are_separate() -> None:
     verdict = grade(modern(**ciphers("arcfour", "aes128-cbc", "des-cbc")), MODERN)
     assert (verdict.raw_score, verdict.cap, verdict.score) == (40, 54, 40)
     assert verdict.cap_reasons == ["cipher.unlisted arcfour", "cipher.unlisted des-cbc"]
@@ -420,7 +420,7 @@ def test_a_key_without_proof_is_never_compliant(profile: Profile, key: HostKey) 
 
 @pytest.mark.parametrize("profile", SERVER_PROFILES, ids=lambda profile: profile.id)
 def test_a_key_that_could_not_be_checked_is_never_compliant(profile: Profile) -> None:
-    """For example behind sntrup761 only, or of a size that no library verifies."""
+    """For example with only sntrup761, or of a size that no library verifies."""
     unchecked = grade(modern(host_keys=[host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096, None)]), profile)
     assert unchecked.compliant is not True
     assert {"proof of the ssh-rsa host key", "size of the RSA host key"} & {*unchecked.not_observed}

@@ -135,7 +135,7 @@ def test_a_generator_of_small_or_smooth_order(order: int) -> None:
     assert "group_exchange.generator" not in ids(modern(group_exchange=[sent(p, large)]))
 
 
-def test_a_group_whose_order_is_smooth_but_for_a_prime_of_64_bits() -> None:
+def test_a_group_whose_order_is_smooth_except_for_a_prime_of_64_bits() -> None:
     smooth = math.prod(primes_below(800))
     p = next(n for k in range(1, 9999) if is_prime(n := 2 * k * smooth * (2**64 - 59) + 1))
     assert ids(modern(group_exchange=[sent(p, 5)]))["group_exchange.generator"] == "high"

@@ -218,7 +218,7 @@ def lists_of(observation: Observation) -> dict[str, list[str] | None]:
     return {field: getattr(observation, field) for field in observation.__struct_fields__ if "_algorithms" in field}
 
 
-def test_cowrie_as_it_comes() -> None:
+def test_cowrie_with_default_settings() -> None:
     """Its default configuration, etc/cowrie.cfg.dist."""
     ciphers = ["aes128-ctr", "aes192-ctr", "aes256-ctr", "aes256-cbc", "aes192-cbc", "aes128-cbc", "3des-cbc"]
     macs = ["hmac-sha2-512", "hmac-sha2-384", "hmac-sha2-256", "hmac-sha1", "hmac-md5"]
@@ -307,7 +307,7 @@ MANY = "9" * 5000
     ids=lambda raw: raw[:30],
 )
 @pytest.mark.parametrize("profile", ["mozilla-modern", "sshprobe-2026"])
-def test_a_version_of_thousands_of_digits_is_judged_as_any_other(raw: str, profile: str) -> None:
+def test_a_version_of_thousands_of_digits_is_judged_like_any_other(raw: str, profile: str) -> None:
     loaded, observed = load_profile(profile), modern(identification=identification(f"SSH-2.0-{raw}"))
     assert grade(observed, loaded).score == grade(modern(), loaded).score
     assert remedy(observed, loaded).grade

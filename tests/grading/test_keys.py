@@ -63,7 +63,7 @@ def test_a_factor_below_65536_is_found(n: int) -> None:
 
 
 @pytest.mark.parametrize("bits", [512, 1024, 2048])
-def test_keys_made_as_the_faulty_library_makes_them(bits: int) -> None:
+def test_keys_of_the_faulty_library(bits: int) -> None:
     p, q = roca_prime(bits // 2), roca_prime(bits // 2)
     assert is_roca(p * q)
     assert rsa_weaknesses(RSAKey(65537, p * q)) == ("roca",)
@@ -127,12 +127,12 @@ def fermat(n: int, rounds: int) -> bool:
 
 
 @given(st.integers(1, 2**70).map(lambda n: n | 1), st.integers(1, 40))
-def test_the_sieve_passes_over_no_square(n: int, rounds: int) -> None:
+def test_the_sieve_misses_no_square(n: int, rounds: int) -> None:
     assert has_close_primes(n, rounds) is fermat(n, rounds)
 
 
 @given(st.integers(3, 2**80), st.integers(1, 2**22), st.integers(1, 300))
-def test_the_sieve_passes_over_no_square_if_there_is_one(p: int, apart: int, rounds: int) -> None:
+def test_the_sieve_misses_no_square_if_there_is_one(p: int, apart: int, rounds: int) -> None:
     n = (p | 1) * (p + 2 * apart | 1)
     assert has_close_primes(n, rounds) is fermat(n, rounds)
 
@@ -209,7 +209,7 @@ def test_findings(n: int, e: int, id: str, severity: str, grade_: str) -> None:
     assert fixed.score > verdict.score
 
 
-def test_a_key_that_was_not_proven_is_not_judged_but_for_its_exponent() -> None:
+def test_only_the_exponent_of_an_unproven_key_is_judged() -> None:
     unproven = rsa_host_key(roca_prime(1024) * roca_prime(1024), verified=False)
     assert {f.id for f in grade(modern(host_keys=[unproven]), MODERN).findings} >= {"host_key.unproven"}
     assert "host_key.roca" not in {f.id for f in grade(modern(host_keys=[unproven]), MODERN).findings}

@@ -75,7 +75,7 @@ SMALL_ORDER_25519 = [
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
-    # What RFC 8032 forbids: a sign of zero, and y from p on.
+    # RFC 8032 forbids a sign of zero, and y from p on.
     "0100000000000000000000000000000000000000000000000000000000000080",
     "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
@@ -170,7 +170,7 @@ def test_numbers_that_are_not_a_dsa_group() -> None:
 
 
 def test_a_p_that_is_not_prime() -> None:
-    """Two primes that q divides less one: g has order q modulo their product, and q divides that less one, too."""
+    """Two primes p with q dividing p-1: g has order q modulo their product n, and q divides n-1 too."""
     q = next_prime(2**159 + 2**80)
     first, second = (next(k * q + 1 for k in range(start, start + 4000, 2) if _prime(k * q + 1)) for start in (2, 9000))
     p = first * second

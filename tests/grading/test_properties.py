@@ -1,4 +1,4 @@
-"""What holds for every observation and every profile."""
+"""Properties of every observation and every profile."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ SOFTWARE = [
 
 
 def pool(category: AlgorithmType) -> list[str]:
-    """Names of the catalogue as a server would send them, and some that nobody knows."""
+    """Names of the catalogue in the form of a server, and some unknown names."""
     known = [f"{name[:-1]}toWM5Slw5Ew8Mqkay+al2g==" if name.endswith("-*") else name for name in names(category)]
     return [*known, "unknown@example.com", "rot13"]
 
 
 POOLS = {category: pool(category) for category in ALGORITHM_TYPES}
-# Mostly what servers really offer, so that good and bad meet.
+# Mostly offers of real servers, so that good and bad names are combined.
 COMMON = {
     category: [name for name in POOLS[category] if (entry := lookup(category, name)) and entry.openssh_in_code]
     for category in ALGORITHM_TYPES
@@ -244,7 +244,7 @@ def test_the_order_of_names_changes_nothing(
     fields += ["host_keys", "group_exchange", "authentication_methods"]
     changed = msgspec.structs.replace(observation, **{name: shuffled(getattr(observation, name)) for name in fields})
     one, other = grade(observation, profile, strict=strict), grade(changed, profile, strict=strict)
-    # Of more than four names that nobody can judge, the first four of the list are named.
+    # If more than four names cannot be judged, the first four of the list are named.
     names = ("whether the ", "what the ") if any(" more " in line for line in one.not_observed) else ()
     assert len(one.not_observed) == len(other.not_observed)
     first, second = (sorted(line for line in each.not_observed if not line.startswith(names)) for each in (one, other))
@@ -286,7 +286,7 @@ def test_offering_one_more_forbidden_algorithm_never_raises_a_score(
 @given(st.booleans(), st.data())
 @settings(max_examples=12)
 def test_a_forbidden_algorithm_on_a_good_server(profile: Profile, strict: bool, data: st.DataObject) -> None:
-    """The same from a server that is otherwise as the guide wants it: there the caps matter most."""
+    """The same for a server that otherwise follows the guide, where the caps matter most."""
     category = data.draw(st.sampled_from(ALGORITHM_TYPES))
     name = data.draw(st.sampled_from(POOLS[category]))
     extra = data.draw(st.sampled_from([[], ["mlkem768x25519-sha256"]]))
@@ -295,14 +295,14 @@ def test_a_forbidden_algorithm_on_a_good_server(profile: Profile, strict: bool, 
     before, after = grade(good, profile, strict=strict), grade(more, profile, strict=strict)
     if after.compliant is False and before.compliant is True:
         assert better_or_equal(before, after)
-        # What the profile lets pass can have the same weakness: then it is counted already.
+        # An algorithm that the profile accepts can have the same weakness, which is then already counted.
         assert after.raw_score < before.raw_score or before.raw_score == 0 or _is_counted(after, category, name)
         if all(finding.severity == "note" for finding in before.findings):
             assert after.score < before.score
 
 
 def _is_counted(verdict: Verdict, category: AlgorithmType, name: str) -> bool:
-    """Whether another finding has the class and weakness of an algorithm: one of them has the points of both."""
+    """Return whether another finding has the type and weakness of an algorithm: only one of them has the points."""
     (finding,) = [
         each
         for each in verdict.findings
@@ -417,7 +417,7 @@ MOST: dict[str, tuple[int, int, int]] = {
     "C": (0, 4, 11),
     "D": (2, 6, 15),
 }
-"""Letter to the most habits of high, medium and low severity that it may have (docs/grading.md)."""
+"""Letter to the most findings of high, medium and low severity that it may have (docs/grading.md)."""
 
 
 @given(observations(), PROFILES, st.booleans())
@@ -439,7 +439,7 @@ def test_a_letter_promises_what_the_document_says(observation: Observation, prof
 @given(observations(), PROFILES, st.booleans())
 @settings(max_examples=120)
 def test_a_hint_decides_nothing(observation: Observation, profile: Profile, strict: bool) -> None:
-    """Neither what a server calls itself, nor what follows from it, moves the score.
+    """Neither the name of a server nor a hint from it changes the score.
 
     Except for groups: what an answer says about the smallest one depends on the software (test_smallest_modulus.py).
     """
@@ -489,7 +489,7 @@ UNPROVEN = st.sampled_from(
 def test_no_verdict_is_true_with_an_unproven_key_or_an_unknown_name(
     profile: Profile, strict: bool, data: st.DataObject
 ) -> None:
-    """Nor without anything that the profile needs: from a server that is compliant otherwise."""
+    """Nor without a fact that the profile needs, for a server that is otherwise compliant."""
     whole = data.draw(compliant(profile))
     assert grade(whole, profile, strict=strict).compliant is True
     key = data.draw(UNPROVEN)
@@ -519,7 +519,7 @@ def test_no_other_server_passes_with_an_unproven_key(
 @given(st.lists(observations(), min_size=2, max_size=4), PROFILES, st.booleans())
 @settings(max_examples=60)
 def test_fleet_findings_change_no_letter(hosts: list[Observation], profile: Profile, strict: bool) -> None:
-    """What is found across hosts costs nothing anywhere, is one finding of each id, and stands in no verdict."""
+    """Findings across hosts never cost points, are one per id, and are in no verdict."""
     facts = FleetFacts()
     for number, observation in enumerate(hosts):
         facts.add(msgspec.structs.replace(observation, address=f"192.0.2.{number}"))
@@ -536,6 +536,6 @@ def test_fleet_findings_change_no_letter(hosts: list[Observation], profile: Prof
         assert len({each.id for each in beside}) == len(beside)
         assert all(not each.deviation and each.effect == Effect() for each in beside)
         assert {each.id for each in beside} <= set(FLEET_FINDINGS)
-        # What is advised for them costs nothing either.
+        # Their advice costs no points either.
         fixed = remedy(seen, profile, strict=strict, fleet=index)
         assert fixed.score >= before.score

@@ -1,4 +1,4 @@
-"""Checks are found by their file alone: `Add a check` of CONTRIBUTING.md works as it stands there."""
+"""A new file is enough for a check: `Add a check` of CONTRIBUTING.md works unchanged."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_check_finds_what_it_registered(path: Path) -> None:
 
 
 def test_missing_facts_are_named_in_a_fixed_order() -> None:
-    """The order of the categories, and within one of the modules: records have it."""
+    """By category, and within a category by module: records have this order."""
     modules = [each.find.__module__.rpartition(".")[2] for each in checks()]
     shown = ("protocol", "algorithms", "group_exchange", "host_keys", "banner")
     assert list(dict.fromkeys(name for name in modules if name in shown)) == list(shown)

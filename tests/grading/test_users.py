@@ -62,7 +62,7 @@ def test_for_all_of_them_the_message_needs_no_names() -> None:
     )
 
 
-def test_one_user_is_what_one_connection_shows_and_the_verdict_says_so() -> None:
+def test_one_connection_shows_one_user_and_the_verdict_names_the_user() -> None:
     verdict = grade(seen(root=["publickey"]), MODERN)
     assert (verdict.compliant, verdict.authentication_users) == (True, ["root"])
 
@@ -131,7 +131,7 @@ def test_two_machines_that_differ_for_one_user_differ() -> None:
     assert answers_of(one) != answers_of(other)
 
 
-def test_the_block_of_a_host_says_for_whom() -> None:
+def test_the_block_of_a_host_names_the_users() -> None:
     def block(observed: Observation) -> str:
         record = HostRecord(**msgspec.structs.asdict(observed), verdicts=[grade(observed, MODERN)])
         return block_of(record, Terminal(120, False, False))

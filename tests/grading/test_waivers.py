@@ -1,4 +1,4 @@
-"""Waivers remove costs and never hide findings."""
+"""Waivers remove costs but never hide findings."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_waived_finding_stays_and_costs_nothing() -> None:
     assert (before.categories["mac"].findings, after.categories["mac"].findings) == (1, 0)
 
 
-def test_a_waiver_takes_the_cap_with_it() -> None:
+def test_a_waiver_removes_the_cap() -> None:
     passwords = modern(authentication_methods=["publickey", "password"])
     before, after = (
         verdict_on(passwords),
@@ -233,7 +233,7 @@ WHO_AND_WHEN = [
 ]
 
 
-def test_kept_verdicts_are_those_of_this_host_and_day() -> None:
+def test_cached_verdicts_depend_on_host_and_date() -> None:
     profile = profile_with(waiver(), waiver(hosts=["*.lab.example"], until="2030-01-01", reason="the lab"))
     cache = VerdictCache([load_profile("mozilla-modern"), profile], strict=False)
     for _ in range(2):
@@ -295,7 +295,7 @@ def test_the_table_and_the_summary_count_waived_findings() -> None:
     assert "hmac-sha1 on" not in text
 
 
-def test_fail_on_heeds_waivers() -> None:
+def test_fail_on_applies_waivers() -> None:
     waived, ran_out = record_with(SHA1, waiver()), record_with(SHA1, waiver(until="2020-01-01"))
     for threshold in ("low", "noncompliant"):
         assert reached(threshold, waived) is False

@@ -56,7 +56,7 @@ def flooding_with(payload: bytes) -> Callable[[Peer], Awaitable[None]]:
 
 
 def answering(*payloads: bytes) -> Callable[[Peer], Awaitable[None]]:
-    """Take the request, and answer with these."""
+    """Read the request, and answer with these."""
 
     async def then(peer: Peer) -> None:
         await peer.read()

@@ -263,7 +263,7 @@ async def test_none_is_accepted_only_if_configured(kind: str, accept_none: bool)
 
 
 @pytest.mark.parametrize("kind", ["openssh", "dropbear", "asyncssh-default", "asyncssh-legacy", "paramiko"])
-async def test_a_password_lets_nobody_in(kind: str) -> None:
+async def test_nobody_can_log_in_with_a_password(kind: str) -> None:
     import asyncssh
 
     preset = PRESETS["legacy"]
@@ -333,7 +333,7 @@ async def test_a_server_ends_when_its_parent_is_killed() -> None:
         process.kill()
         await process.wait()
         async with asyncio.timeout(20):
-            while is_alive(pid):  # noqa: ASYNC110  the kernel tells nobody but its parent, and that is dead
+            while is_alive(pid):  # noqa: ASYNC110  the kernel notifies only its parent, which is dead
                 await asyncio.sleep(0.01)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

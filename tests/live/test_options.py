@@ -81,7 +81,7 @@ async def test_an_open_login_is_recorded_and_closed(asyncssh_server: StartAsyncS
     assert observation.status == "ok"
 
 
-async def test_a_penalised_source_is_throttled_and_asked_again_later(openssh10: StartOpenSSH) -> None:
+async def test_a_penalised_source_is_throttled_and_probed_again_later(openssh10: StartOpenSSH) -> None:
     server = await openssh10(config_lines=["PerSourcePenalties noauth:2s min:1s"])
     job = probe(server)
     first = await observe(job)

@@ -30,7 +30,7 @@ async def test_passwords_for_all_but_root_are_seen_in_three_connections(openssh:
     assert " user nobody 127" in server.log()
 
 
-async def test_openssh_is_never_asked_for_1024_bits_alone(openssh: StartOpenSSH, openssh10: StartOpenSSH) -> None:
+async def test_openssh_never_gets_a_request_for_only_1024_bits(openssh: StartOpenSSH, openssh10: StartOpenSSH) -> None:
     for start in (openssh, openssh10):
         server = await start()
         seen = await ask(server)
@@ -52,7 +52,7 @@ async def test_one_user_by_name(openssh: StartOpenSSH) -> None:
     assert (seen.authentication_user, list(seen.authentication_by_user)) == ("nobody", ["nobody"])
 
 
-async def test_a_default_openssh_can_be_scanned_again_and_again(openssh10: StartOpenSSH) -> None:
+async def test_a_default_openssh_can_be_scanned_repeatedly(openssh10: StartOpenSSH) -> None:
     server = await openssh10()
     for _ in range(3):
         seen = await ask(server)

@@ -196,7 +196,7 @@ async def test_data_from_a_stopped_time_is_in_time(network: EpollNetwork) -> Non
         connection.dial(0.1)
         peer, _ = server.accept()
         with peer:
-            time.sleep(0.4)  # noqa: ASYNC251 - as if stopped: the timer is late, and the connection long made
+            time.sleep(0.4)  # noqa: ASYNC251 - as if stopped: the timer is late, and the connection was made long ago
             await connection.made.wait()
             peer.sendall(b"hello")
             time.sleep(0.4)  # noqa: ASYNC251

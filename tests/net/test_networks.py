@@ -174,7 +174,7 @@ def test_data_and_end_that_come_together_are_both_seen(run: Run) -> None:
     run(scenario)
 
 
-def test_a_reset_is_reported_once_behind_the_data(run: Run) -> None:
+def test_a_reset_is_reported_once_after_the_data(run: Run) -> None:
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
             peer.sendall(b"hello")
@@ -235,7 +235,7 @@ def test_our_end_is_sent_and_theirs_awaited(run: Run) -> None:
 
 
 @pytest.mark.parametrize("flood", [0, LINGER_BYTES])
-def test_a_server_that_does_not_close_is_waited_for_in_vain(run: Run, flood: int) -> None:
+def test_the_wait_for_a_server_that_does_not_close_ends(run: Run, flood: int) -> None:
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
             handler.send_last(b"bye", linger=60 if flood else 0.05)
@@ -295,7 +295,7 @@ def test_data_before_a_failed_send_is_reported(run: Run) -> None:
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_a_failed_send_breaks_the_connection_behind_the_data(run: Run, last: bool) -> None:
+def test_a_failed_send_breaks_the_connection_after_the_data(run: Run, last: bool) -> None:
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
             connection: Any = handler.connection

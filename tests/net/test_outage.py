@@ -227,7 +227,7 @@ def test_a_lost_vpn_is_an_outage_although_the_rest_works(world: World) -> None:
 
 
 @pytest.mark.parametrize("back", [True, False])
-def test_a_path_that_moves_is_an_outage_for_a_while(world: World, back: bool) -> None:
+def test_a_changed_path_is_an_outage_for_a_while(world: World, back: bool) -> None:
     """A VPN reconnects within a few seconds; another network instead is accepted."""
     world.answers(VPN, FAR)
     started = world.monitor.checks
@@ -311,7 +311,7 @@ def test_a_stop_of_this_process_disturbs_those_that_overlap_it(world: World) -> 
     assert not world.disturbed()
 
 
-def test_witnesses_are_few_and_the_latest_stay(world: World) -> None:
+def test_only_the_latest_few_witnesses_are_kept(world: World) -> None:
     made = [address(f"198.51.100.{last}") for last in range(2 * MAX_WITNESSES)]
     for number, each in enumerate(made):
         world.paths[each] = Path(number, "", works=True)

@@ -16,7 +16,7 @@ from tests.network.namespaces import ENVIRONMENT, WHOLE, Network, long, two_name
 TIMES = ["--connect-timeout", "3", "--timeout", "4", "--host-timeout", "15"]
 LOST = "this machine lost its network"
 UNDER_WAY = 30
-"""Lines of records after which the outage begins."""
+"""The outage begins after this many lines of records."""
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ async def test_an_outage_of_three_seconds_costs_no_host(network: Network, name: 
     assert [words.partition(":")[0] for words in messages if LOST in words] == [LOST]
 
 
-async def test_workers_share_what_they_know_of_an_outage(network: Network) -> None:
+async def test_workers_share_their_knowledge_of_an_outage(network: Network) -> None:
     """128 targets are sent at once, so one worker has not reached a host. Most hosts answer after the outage."""
     silent = ["10.9.0.64/26", "10.9.0.128/25"]
     for each in silent:

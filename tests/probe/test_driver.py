@@ -231,7 +231,7 @@ async def test_data_before_a_reset_counts(network: Network) -> None:
     assert (found.status, asked.retry_later) == ("throttled", True)
 
 
-async def test_data_behind_urgent_data_is_read(network: Network) -> None:
+async def test_data_after_urgent_data_is_read(network: Network) -> None:
     """Reading stops before it although there is more, and pending data is reported once."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -248,7 +248,7 @@ async def test_data_behind_urgent_data_is_read(network: Network) -> None:
 
 
 async def test_slow_senders_get_lost_time_back_once(network: Network) -> None:
-    """Else each piece would extend the deadline, and a tarpit would hold the scan forever."""
+    """Otherwise each piece would extend the deadline, and a tarpit would delay the scan forever."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while not reader.at_eof():

@@ -158,7 +158,7 @@ async def test_a_greeting_in_pieces_is_gathered() -> None:
     assert len(parts) > PIECES  # the kernel decides on the number of reads
 
 
-async def test_data_behind_the_lists_is_not_read() -> None:
+async def test_data_after_the_lists_is_not_read() -> None:
     record, took = await both_ways(MODERN, [MODERN + b"\0\0\0\x0c\x0a\x02" + bytes(10) + b"more" * 5000])
     assert (record.status, took) == ("ok", True)
 

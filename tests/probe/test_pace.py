@@ -1,4 +1,4 @@
-"""Possible penalties of OpenSSH 10.3 for user names are counted, so that a scan can be repeated."""
+"""A probe waits for possible penalties of OpenSSH 10.3 for user names, so that a scan can be repeated."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_another_identification(later: bytes) -> None:
     assert facts.warnings == ["the identification differs between connections to this address"]
 
 
-def test_random_comments_do_not_tell_servers_apart() -> None:
+def test_random_comments_do_not_distinguish_servers() -> None:
     assert identified(b"SSH-2.0-tinyssh_20230101 qT6dLg", b"SSH-2.0-tinyssh_20230101 R7xp1Q").several_servers is False
     assert identified(b"SSH-2.0-OpenSSH_9.2p1", b"SSH-2.0-OpenSSH_9.2p1").several_servers is False
 

@@ -1,4 +1,4 @@
-"""`compliant` follows the document only; our own advice, or another level's, is at most a finding."""
+"""`compliant` depends only on the document; our own advice, or another level's, is at most a finding."""
 
 from __future__ import annotations
 

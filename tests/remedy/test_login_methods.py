@@ -68,7 +68,7 @@ def assert_cautious(text: str) -> None:
 
 @pytest.mark.parametrize("methods", METHODS, ids=" ".join)
 @pytest.mark.parametrize("profile", SERVERS, ids=lambda profile: profile.id)
-def test_the_chain_form_stands_beside_the_line(profile: Profile, methods: list[str]) -> None:
+def test_the_chain_form_is_next_to_the_line(profile: Profile, methods: list[str]) -> None:
     seen = modern(authentication_methods=methods)
     for write in WRITTEN.values():
         text = write(seen, profile)

@@ -164,7 +164,7 @@ def test_no_key_is_lost_to_a_new_one(times: int, tmp_path: Path) -> None:
     assert "PRIVATE KEY" in key.read_text()
 
 
-def test_no_key_is_put_where_none_was(tmp_path: Path) -> None:
+def test_no_key_file_is_made_where_none_existed(tmp_path: Path) -> None:
     """If sshd uses another path for its key, it would ignore the new one."""
     text = " && ".join(remedy(bad("OpenSSH_9.2p1 Debian-2+deb12u3"), MODERN).short_commands[1:])
     done = subprocess.run(["sh", "-c", text.replace("/etc/ssh/", f"{tmp_path}/")], capture_output=True, check=False)

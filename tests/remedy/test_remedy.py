@@ -115,7 +115,7 @@ def test_other_software_keeps_unfixable_findings() -> None:
     assert found.grade == "B"
 
 
-def test_the_last_of_a_list_is_replaced_and_not_taken_out() -> None:
+def test_the_last_of_a_list_is_replaced_and_not_removed() -> None:
     """Without a cipher, host key or login method a server is useless."""
     other = modern(
         identification=identification("SSH-2.0-Other_1.0"),
@@ -158,7 +158,7 @@ def test_an_empty_list_is_filled_from_the_profile() -> None:
     assert found.compliant is True
 
 
-def test_terrapin_is_ended_where_other_ciphers_are_left() -> None:
+def test_terrapin_is_fixed_if_other_ciphers_remain() -> None:
     found = remedy(modern(kex_algorithms=["curve25519-sha256"]), MODERN)
     assert "Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr" in found.lines
     assert found.grade == "A"
@@ -224,7 +224,7 @@ def test_a_server_without_ssh_2_must_upgrade(said: str, words: str) -> None:
         ("2.5.1p1", ["password"], ["PubkeyAuthentication yes", "PasswordAuthentication no"]),
     ],
 )
-def test_no_keyword_is_given_that_a_release_does_not_know(release: str, methods: list[str], lines: list[str]) -> None:
+def test_lines_have_only_keywords_that_the_release_knows(release: str, methods: list[str], lines: list[str]) -> None:
     seen = modern(identification=identification(f"SSH-1.99-OpenSSH_{release}"), authentication_methods=methods)
     given = remedy(seen, ALIBABA).lines
     assert [line for line in given if "Authentication " in line and line[0] != "#"] == lines
@@ -248,7 +248,7 @@ MECHANISM = "toWM5Slw5Ew8Mqkay+al2g=="
 OLD_GSS, SOUND_GSS = f"gss-gex-sha1-{MECHANISM}", f"gss-group16-sha512-{MECHANISM}"
 
 
-def test_the_option_for_gss_api_takes_all_of_it_and_says_so() -> None:
+def test_the_option_for_gss_api_removes_all_of_it_and_says_so() -> None:
     observed = modern(kex_algorithms=["curve25519-sha256", OLD_GSS, SOUND_GSS, STRICT])
     (change,) = remedy(observed, ALIBABA).changes
     assert change.text == ("GSSAPIKeyExchange no",)
@@ -327,7 +327,7 @@ def test_a_list_with_gss_api_is_not_a_sure_login() -> None:
     assert "PubkeyAuthentication yes" not in found.lines
 
 
-def test_a_key_is_made_before_the_last_one_goes() -> None:
+def test_a_key_is_made_before_the_last_one_is_removed() -> None:
     dsa = modern(server_host_key_algorithms=["ssh-dss"], host_keys=[host_key("ssh-dss", 1024)])
     found = remedy(dsa, MODERN)
     assert found.lines[-2:] == ["HostKey /etc/ssh/ssh_host_ed25519_256_key", "HostKeyAlgorithms ssh-ed25519"]
@@ -374,7 +374,7 @@ def test_dropbear_is_fixed_by_its_own_options() -> None:
 
 
 @pytest.mark.parametrize("software", ["dropbear_2022.83", "Other_1.0"])
-def test_a_reason_stands_beside_the_line_that_fixes_it(software: str) -> None:
+def test_a_reason_is_next_to_the_line_that_fixes_it(software: str) -> None:
     """A small RSA key is not fixed by leaving ssh-rsa out."""
     observed = msgspec.structs.replace(
         captured(_capture("dropbear-2022.83")), identification=identification(f"SSH-2.0-{software}")
@@ -386,7 +386,7 @@ def test_a_reason_stands_beside_the_line_that_fixes_it(software: str) -> None:
     assert key is not out
 
 
-def test_a_cipher_that_goes_for_terrapin_says_so() -> None:
+def test_a_cipher_removed_because_of_terrapin_has_that_reason() -> None:
     terrapin = msgspec.structs.replace(
         modern(identification=identification("SSH-2.0-dropbear_2022.83")),
         kex_algorithms=["curve25519-sha256"],
@@ -397,7 +397,7 @@ def test_a_cipher_that_goes_for_terrapin_says_so() -> None:
     assert "Terrapin" in reason
 
 
-def test_dropbear_is_given_another_mac_before_its_last_one_goes() -> None:
+def test_dropbear_gets_another_mac_before_its_last_one_is_removed() -> None:
     last = modern(identification=identification("SSH-2.0-dropbear_2025.89"), **both("mac", ["hmac-sha1"]))
     found = remedy(last, MODERN)
     assert [change.text for change in found.changes if change.kind == "localoptions.h"] == [
@@ -407,7 +407,7 @@ def test_dropbear_is_given_another_mac_before_its_last_one_goes() -> None:
     assert found.compliant is True
 
 
-def test_dropbear_is_left_a_cipher_in_either_direction() -> None:
+def test_dropbear_keeps_a_cipher_in_each_direction() -> None:
     """A cipher that remains in one direction does not help the other."""
     observed = modern(
         identification=identification("SSH-2.0-dropbear_2022.83"),
@@ -475,7 +475,7 @@ def test_the_rsa_key_of_ssh_rsa_signs_with_sha_2_too() -> None:
     assert found.compliant is True
 
 
-def test_the_reason_stands_beside_each_line() -> None:
+def test_each_line_has_its_reason() -> None:
     found = remedy(captured(_capture("openssh-debian12-9.2p1")), MODERN)
     assert all(change.reasons for change in found.changes)
     (macs,) = (change for change in found.changes if change.text and change.text[0].startswith("MACs"))
@@ -507,7 +507,7 @@ def test_ways_in_are_not_left_to_a_chain_that_cannot_be_seen() -> None:
     assert found.compliant is True
 
 
-def test_a_key_that_was_not_seen_is_left_where_it_lies() -> None:
+def test_an_unseen_key_stays_in_place() -> None:
     """A file ssh_host_rsa_key of a server that shows no RSA key may have a small or foreign key."""
     assert MODERN.host_key is not None
     rsa = msgspec.structs.replace(MODERN.host_key, allowed=("rsa-sha2-512",), recommended=())
@@ -596,7 +596,7 @@ def _waiving(finding: str, algorithm: str) -> Profile:
         ("Other_1.0", "MACs: offer .* in place of hmac-md5"),
     ],
 )
-def test_a_waived_name_does_not_remain_alone(software: str, expected: str) -> None:
+def test_a_waived_name_is_never_the_only_one_left(software: str, expected: str) -> None:
     observed = modern(identification=identification(f"SSH-2.0-{software}"), **both("mac", ["hmac-sha1", "hmac-md5"]))
     found = remedy(observed, _waiving("mac.unlisted", "hmac-sha1"))
     said = [text for change in found.changes for text in change.text if re.search("mac", text, re.IGNORECASE)]

@@ -14,7 +14,7 @@ MODERN = load_profile("mozilla-modern")
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["some are large", "all are small"])
-def test_moduli_are_never_all_taken_out(kept: bool, tmp_path: Path) -> None:
+def test_moduli_are_never_all_removed(kept: bool, tmp_path: Path) -> None:
     """The first line of Debian's file is a comment whose fifth word sorts behind every number."""
     file = tmp_path / "moduli"
     before = "# Time Type Tests Tries Size Generator Modulus\n20220714110357 2 6 100 2047 2 E98F\n"

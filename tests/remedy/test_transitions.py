@@ -19,7 +19,7 @@ DEBIAN = next(path for path in CAPTURES if path.stem == "openssh-debian12-9.2p1"
 
 @pytest.fixture
 def debian() -> Observation:
-    """Return a host as a full scan sees it."""
+    """Return a host as in a full scan."""
     return msgspec.structs.replace(
         captured(DEBIAN),
         depth="full",

@@ -28,7 +28,7 @@ def test_promtool_accepts_the_file_and_the_collector_may_read_it(tmp_path: Path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["saved.jsonl", "ssh.prom"]
 
 
-def test_a_series_stands_once_and_metrics_stay_together() -> None:
+def test_a_series_appears_once_and_metrics_are_grouped() -> None:
     hosts = [msgspec.structs.replace(debian12(), host=f"10.0.{n // 250}.{n % 250}") for n in range(1100)]
     text = report_of("prometheus", [*hosts, hosts[0], hostile_host()]).decode()
     families = {family.name: family for family in text_string_to_metric_families(text)}

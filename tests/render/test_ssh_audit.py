@@ -137,7 +137,7 @@ def test_a_name_is_left_in_every_list(name: str) -> None:
     ]["chg"]["mac"]
 
 
-def test_terrapin_is_on_what_makes_it_work() -> None:
+def test_terrapin_is_attached_to_its_algorithms() -> None:
     terrapin = "Terrapin: no strict key exchange; both directions (medium)"
     found = document(captured("openssh-6.7p1"))
     assert terrapin in found["additional_notes"]
@@ -322,7 +322,7 @@ def test_fleet_findings_are_notes_of_each_host(tmp_path: Path) -> None:
         assert any("(critical)" in text for text in entry(each, "key", "rsa-sha2-512")["notes"]["fail"])
 
 
-def test_hostile_text_stays_valid_json_and_acts_on_no_terminal(tmp_path: Path) -> None:
+def test_hostile_text_stays_valid_json_and_does_not_control_the_terminal(tmp_path: Path) -> None:
     bad = '\x1b[2J\u202e"}],\n\\u0000\x00x'
     key = msgspec.structs.replace(
         rsa_host_key(prime(512) * prime(512)), type=bad, fingerprint=bad, blob=base64.b64encode(b"x").decode() + "!"

@@ -73,7 +73,7 @@ web1.example.org:22  OpenSSH 9.2p1 (Debian 12)              C   61   mozilla-mod
     )
 
 
-def test_findings_that_say_the_same_share_a_line() -> None:
+def test_findings_with_the_same_message_share_a_line() -> None:
     names = ["aes128-cbc", "aes192-cbc", "aes256-cbc"]
     findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
     record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
@@ -133,7 +133,7 @@ def test_long_commands_are_left_to_fix_and_keys_come_before_lines() -> None:
     assert text.index("To reach ") < made < text.index("  Then, put first in /etc/ssh/sshd_config:\n") < line
 
 
-def test_of_several_profiles_the_one_that_is_reached_is_named() -> None:
+def test_the_profile_that_is_met_is_named_among_several() -> None:
     record = debian12()
     other = msgspec.structs.replace(record.verdicts[0], profile="sshprobe-2026")
     both = msgspec.structs.replace(record, verdicts=[other, *record.verdicts])
@@ -173,7 +173,7 @@ def test_everything_with_v() -> None:
         (61, "of all findings is 61; the cap of 61 (mac.weak hmac-sha1) does not lower it"),
     ],
 )
-def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> None:
+def test_a_cap_without_effect_is_not_reported_as_one(raw: int, words: str) -> None:
     record = judged(debian12(), msgspec.structs.replace(WANTING, raw_score=raw, cap=61))
     assert f"mozilla-modern 1: score 61. 100 less the points {words}" in " ".join(
         block_of(record, Terminal(), verbose=True).split()
@@ -190,7 +190,7 @@ def test_a_finding_without_points_names_the_reason() -> None:
     assert "costs nothing" in said[2]
 
 
-def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
+def test_the_block_has_the_deviations_from_each_profile() -> None:
     sha1, group14, _, stronger = WANTING.findings
     md5 = [finding("mac.forbidden", "medium", name, "MUST NOT in the profile") for name in ("hmac-md5", "hmac-md5-96")]
     cis = msgspec.structs.replace(WANTING, profile="cis-debian-12", findings=[*md5, sha1, stronger])
@@ -251,7 +251,7 @@ def test_a_host_without_an_answer() -> None:
     )
 
 
-def test_of_a_host_without_an_answer_v_lists_no_algorithms() -> None:
+def test_v_lists_no_algorithms_of_a_host_without_an_answer() -> None:
     text = block_of(failed("refused", "connection refused"), Terminal(), verbose=True)
     assert "last stage connect, status refused" in text
     assert "not seen" not in text
@@ -373,7 +373,7 @@ def test_a_sweep() -> None:
     assert coloured.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") == text
 
 
-def test_a_narrow_screen_cuts_the_table_and_a_file_takes_it_whole() -> None:
+def test_a_narrow_screen_cuts_the_table_and_a_file_gets_it_whole() -> None:
     long = finding("kex.no_post_quantum", "medium", None, "no post-quantum key exchange, which the profile")
     wanting = msgspec.structs.replace(WANTING, findings=[long])
     server = judged(captured("openssh-debian12-9.2p1", "192.0.2.1"), wanting)
@@ -394,7 +394,7 @@ def test_a_narrow_screen_cuts_the_table_and_a_file_takes_it_whole() -> None:
 
 
 @pytest.mark.parametrize("awaited", ["an identification", "the key exchange"])
-def test_a_host_without_a_verdict_says_in_the_table_how_far_it_got(awaited: str) -> None:
+def test_the_table_shows_the_outcome_of_a_host_without_a_verdict(awaited: str) -> None:
     words = f"the connection was closed before {awaited}"
     assert f"  reset: {words}\n" in render([*fleet(), failed("reset", words)])
 
@@ -410,7 +410,7 @@ def test_common_findings_are_described() -> None:
     assert "Most common: diffie-hellman-group1-sha1 on 2, small host keys on 2, small moduli on 2." in text
 
 
-def test_every_finding_that_costs_something_has_words() -> None:
+def test_every_finding_with_a_cost_has_a_label() -> None:
     found = {}
     for id in finding_types():
         reason = id.partition(".")[2]
@@ -446,7 +446,7 @@ def scored(number: int) -> list[HostRecord]:
 
 
 @pytest.mark.parametrize(("verbose", "shown"), [(False, SHOWN), (True, SHOWN_VERBOSE)])
-def test_of_a_large_fleet_the_worst_are_listed_and_all_are_counted(verbose: bool, shown: int) -> None:
+def test_the_worst_of_a_large_fleet_are_listed_and_all_are_counted(verbose: bool, shown: int) -> None:
     hosts = scored(2300)
     text = render(hosts, verbose=verbose)
     rows = [line.split() for line in text.splitlines() if line.startswith("C ")]
@@ -474,12 +474,12 @@ def test_the_file_of_all_records_is_named() -> None:
         (None, False, "the rest was not scanned."),
     ],
 )
-def test_an_interrupted_sweep_says_how_to_go_on(kept_in: str | None, resumable: bool, words: str) -> None:
+def test_an_interrupted_scan_names_the_command_to_resume(kept_in: str | None, resumable: bool, words: str) -> None:
     view = FleetBuilder().build(SummaryBuilder().build(duration_ms=1, interrupted=True))
     assert f"\nInterrupted: {words}\n" in fleet_table(view, Terminal(), kept_in=kept_in, resumable=resumable)
 
 
-def test_names_that_servers_make_up_are_not_counted_without_end() -> None:
+def test_invented_names_are_counted_up_to_a_limit() -> None:
     table = FleetBuilder()
     summary = SummaryBuilder()
     for index in range(6000):
@@ -501,7 +501,9 @@ def test_names_that_servers_make_up_are_not_counted_without_end() -> None:
         ("group_exchange.modulus", None, "1024 bits; the profile asks for 3072"),
     ],
 )
-def test_the_worst_of_a_host_tells_a_short_key_from_an_algorithm(id_: str, algorithm: str | None, worst: str) -> None:
+def test_the_worst_finding_distinguishes_a_short_key_from_an_algorithm(
+    id_: str, algorithm: str | None, worst: str
+) -> None:
     found = [finding(id_, "high", algorithm, "1024 bits; the profile asks for 3072")]
     text = render([judged(debian12(), msgspec.structs.replace(WANTING, findings=found))])
     assert text.splitlines()[1].endswith(f"  {worst}")

@@ -18,7 +18,7 @@ HOSTILE = "\x1b[2J\0\u202ereversed\ufffe]]>&\"'<script>|`\r\n=cmd()"
 
 
 def hostile_host() -> HostRecord:
-    """Return a host whose texts are all hostile, as in a records file that somebody made."""
+    """Return a host whose texts are all hostile, as in a forged records file."""
     return failed("timeout", HOSTILE, address=HOSTILE)
 
 
@@ -31,7 +31,7 @@ def report_of(name: str, hosts: Iterable[HostRecord], header: SweepRecord = HEAD
 
 
 def folder_of(name: str, hosts: Iterable[HostRecord], folder: Path) -> Path:
-    """Have a format of several files write into an empty folder, and return it."""
+    """Write a format of several files into an empty folder, and return the folder."""
     found = load_format(name)
     assert isinstance(found, FolderFormat)
     folder.mkdir()

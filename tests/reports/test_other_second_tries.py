@@ -13,7 +13,7 @@ __all__ = ["epoll"]
 
 @both_drivers
 @pytest.mark.usefixtures("epoll")
-async def test_a_server_that_loses_data_behind_newkeys(device: StartDevice) -> None:
+async def test_a_server_that_loses_data_after_newkeys(device: StartDevice) -> None:
     odd = await device("x01")
     record = await scan(odd, timeout=3)
     assert (record.error, record.status, record.authentication_methods) == (None, "ok", ["password"])

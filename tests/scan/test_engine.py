@@ -1,4 +1,4 @@
-"""Every job ends in exactly one result, whatever servers and this machine do."""
+"""Every job ends in exactly one result, despite failures of servers and this machine."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def each(job: Conversation) -> list[Job[str]]:
 
 
 async def each_resolved(job: Conversation) -> list[Job[str]]:
-    """In a task, as names are."""
+    """In a task, like names."""
     await asyncio.sleep(0)
     return [job]
 
@@ -157,7 +157,7 @@ async def test_a_throttled_host_has_no_third_try() -> None:
     assert engine.progress.waiting == 0
 
 
-async def test_trouble_of_this_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_shortage_of_this_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target_run, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
     targets = [Conversation("short", "1", local=2), Conversation("long", "2", local=99)]
     said: list[str] = []
@@ -348,7 +348,7 @@ async def test_stop_finishes_running_jobs_and_returns_waiting_results() -> None:
     assert len(results) == engine.progress.started == engine.progress.done
 
 
-async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
+async def test_stop_starts_no_later_target() -> None:
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 5))
     results = []
     async for outcome in outcomes_of(engine, (Conversation(str(number), str(number)) for number in range(100))):
@@ -357,7 +357,7 @@ async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
     assert results == ["0#1"]
 
 
-async def test_stop_waits_for_no_start_that_is_far_off() -> None:
+async def test_stop_does_not_wait_for_a_distant_start() -> None:
     """One host an hour: a stopped scan ends at once."""
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 1 / 3600))
     results = []
@@ -380,7 +380,7 @@ async def test_a_sweep_that_waits_for_a_start_can_be_closed() -> None:
     engine.stop()
 
 
-async def test_a_name_has_all_of_its_addresses_alone() -> None:
+async def test_a_name_locks_all_its_addresses() -> None:
     """It locks all of them, since another name may have the same addresses in another order."""
     for seed in range(20):
         order = random.Random(seed)
@@ -494,7 +494,7 @@ async def test_jobs_with_and_without_a_task_are_counted_together() -> None:
 
 
 async def test_a_thousand_jobs_that_end_at_once_on_one_address_do_not_nest() -> None:
-    """Each passes the address to the next, which ends at once, but not inside the previous call."""
+    """Each passes the address to the next one, which ends at once but not inside the previous call."""
     one = [ByCallback("slow", "one"), *(ByCallback(f"{number}0", "one") for number in range(2000))]
     assert len(await results_of(sweep(2001), one)) == 2001
 
@@ -541,7 +541,7 @@ async def test_stop_lets_jobs_finish_and_closing_drops_them() -> None:
     assert Conversation.talking["all"] == before  # no timer of a dropped job fired
 
 
-async def test_stop_in_the_second_tries_gives_the_others_as_they_are() -> None:
+async def test_stop_in_the_second_tries_keeps_the_first_results() -> None:
     engine = sweep(concurrency=1)
     targets = [Conversation(str(number), str(number), throttled=1) for number in range(4)]
     results = []

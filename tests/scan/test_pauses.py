@@ -120,9 +120,7 @@ async def test_hosts_cut_off_by_an_outage_are_probed_again(world: World) -> None
     assert max(world.started.values()) == 2
 
 
-async def test_a_network_that_stays_away_is_not_waited_for_without_end(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_wait_for_a_lost_network_is_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sshprobe.scan.pauses.MAX_PAUSE", 0.3)
     found = await scanned(world, world.engine(), 40)
     assert found["cut off"] >= 20
@@ -134,7 +132,7 @@ async def test_a_network_that_stays_away_is_not_waited_for_without_end(
     assert max(world.started.values()) <= 1 + MAX_FRESH_STARTS
 
 
-async def test_a_network_that_comes_and_goes_costs_a_bounded_number_of_tries(world: World) -> None:
+async def test_a_network_that_is_lost_repeatedly_costs_a_limited_number_of_tries(world: World) -> None:
     engine = world.engine(concurrency=1)
 
     async def flap() -> None:

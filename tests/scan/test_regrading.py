@@ -1,4 +1,4 @@
-"""Saved records graded again through the cache of verdicts: every line is that of a host graded by itself."""
+"""Saved records graded again through the cache of verdicts: each line is as if its host were graded separately."""
 
 from __future__ import annotations
 
@@ -140,8 +140,8 @@ def test_hosts_that_differ_in_one_field(
     assert_as_alone(hosts, profiles, strict=strict, fleet=FleetIndex(facts.report(thorough=False)))
 
 
-def test_a_shared_key_is_found_on_its_hosts_alone() -> None:
-    """Hosts with the same verdicts are told apart, so that `--fail-on` looks at each that has findings of its own."""
+def test_a_shared_key_is_found_only_on_its_hosts() -> None:
+    """Hosts with the same verdicts stay separate, so that `--fail-on` checks each one with its own findings."""
     keys = [msgspec.structs.replace(host_key("ssh-ed25519", 256), fingerprint=f"SHA256:{name}") for name in "aab"]
     hosts = [modern(address=f"192.0.2.{number}", host_keys=[key]) for number, key in enumerate(keys)]
     hosts[1] = msgspec.structs.replace(hosts[1], authentication_methods=["publickey"])
@@ -152,7 +152,7 @@ def test_a_shared_key_is_found_on_its_hosts_alone() -> None:
 
 
 def different(number: int) -> list[HostRecord]:
-    """Records of which no two are of one kind, each with a name of its own, and a few that come again."""
+    """Different records, each with its own name, and a few duplicates."""
     hosts = [
         modern(
             address=f"192.0.2.{index % 250}",
@@ -200,7 +200,7 @@ def test_no_worker_outlives_its_parent() -> None:
         processes = [worker.process for worker in regrader._started]
         assert [process.is_alive() for process in processes] == [True, True]
         for worker in regrader._started:
-            worker.connection.close()  # as the end of this process does
+            worker.connection.close()  # like the end of this process
         for process in processes:
             process.join(timeout=60)
         assert [process.exitcode for process in processes] == [0, 0]
@@ -214,7 +214,7 @@ def test_few_new_kinds_start_no_process() -> None:
 
 
 def test_memory_does_not_grow_with_the_records() -> None:
-    """While one worker grades, batches that need none are not piled up."""
+    """While one worker grades, batches that need no worker do not pile up."""
     taken = 0
 
     def records() -> Iterator[HostRecord]:

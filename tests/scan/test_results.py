@@ -60,7 +60,7 @@ def test_equal_pieces_are_the_same_objects() -> None:
     assert first.chunks[2] is second.chunks[2] is one.chunks[1], "verdicts"
 
 
-def test_a_record_of_a_file_is_encoded_when_somebody_writes_it() -> None:
+def test_a_record_of_a_file_is_encoded_only_when_written() -> None:
     record = encoder().result(modern()).record
     result = HostResult.of_record(record)
     assert result._chunks == ()

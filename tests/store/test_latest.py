@@ -101,7 +101,7 @@ SILENT = ["timeout", "unreachable", "dns_error", "reset", "throttled", "protocol
 
 @pytest.mark.parametrize("status", SILENT)
 def test_silence_replaces_no_informative_record(status: str, tmp_path: Path) -> None:
-    """Bad on Monday and silent on Tuesday: the server is not fixed."""
+    """Findings on Monday and silence on Tuesday: the server is not fixed."""
     monday, tuesday = lines(host("a", MONDAY)), lines(silent(status, TUESDAY))
     for files in itertools.permutations([monday, tuesday]):
         assert read(tmp_path, *files) == ([("a", MONDAY)], [])

@@ -80,7 +80,7 @@ def test_a_line_is_decoded_as_if_it_were_alone(
     assert_same(line[: len(line) - cut] + b"\n")
 
 
-def test_like_hosts_share_what_was_decoded_once() -> None:
+def test_similar_hosts_share_decoded_data() -> None:
     decoder = RecordDecoder()
     first = decoder.decode(LINE)
     other = msgspec.structs.replace(RECORD, host="192.0.2.9", started_at="2026-11-21T12:00:00Z", error="x")

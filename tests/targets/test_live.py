@@ -1,4 +1,4 @@
-"""Targets of lines that arrive one by one."""
+"""Targets from lines that arrive one by one."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def pipe() -> Iterator[Pipe]:
         os.close(write)
 
 
-def test_each_target_is_there_when_its_line_is(pipe: Pipe) -> None:
+def test_each_target_is_ready_when_its_line_arrives(pipe: Pipe) -> None:
     stream, write = pipe
     live = LiveTargets(stream, (22,), first=iter([Target("192.0.2.9", "192.0.2.9", 22)]))
 

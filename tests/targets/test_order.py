@@ -149,7 +149,7 @@ def test_patterns(word: str, hosts: list[str], total: int) -> None:
     assert [target.host for target in itertools.islice(stream, len(hosts))] == hosts
 
 
-def test_a_slash_8_costs_next_to_nothing() -> None:
+def test_a_slash_8_needs_almost_no_memory() -> None:
     parse_targets(["192.0.2.1"], seed=1)
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""An ssh_config means the same as to `ssh -G` of the installed OpenSSH."""
+"""An ssh_config is read like `ssh -G` of the installed OpenSSH reads it."""
 
 import os
 import pwd
@@ -144,7 +144,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED)
-def test_ssh_ends_where_this_does(tmp_path: Path, text: str, message: str) -> None:
+def test_ssh_rejects_what_this_rejects(tmp_path: Path, text: str, message: str) -> None:
     assert of_ssh(tmp_path, text, "web1") is None
     with pytest.raises(InputError) as caught:
         read(tmp_path, text)
@@ -183,7 +183,7 @@ def test_names_that_the_dns_would_complete_are_left_out(tmp_path: Path) -> None:
     )
 
 
-def test_a_match_that_asks_for_more_than_the_host_is_not_used(tmp_path: Path) -> None:
+def test_a_match_with_more_criteria_than_the_host_is_not_used(tmp_path: Path) -> None:
     text = f'Match exec "touch {tmp_path}/ran"\n  Port 2222\nMatch tagged x user y\n  Port 2223\nHost web1\n  User x\n'
     found = stream(tmp_path, text)
     assert [(target.host, target.port) for target in found] == [("web1", 22)]
@@ -193,7 +193,7 @@ def test_a_match_that_asks_for_more_than_the_host_is_not_used(tmp_path: Path) ->
 
 @pytest.mark.parametrize("first", ["ProxyCommand none", "ProxyJump none"])
 @pytest.mark.parametrize("second", ["ProxyCommand nc %h %p", "ProxyJump jump"])
-def test_the_first_proxy_holds(tmp_path: Path, first: str, second: str) -> None:
+def test_the_first_proxy_wins(tmp_path: Path, first: str, second: str) -> None:
     assert read(tmp_path, f"Host web1\n  {first}\n  {second}\n") == {"web1": ("web1", 22)}
     with pytest.raises(InputError, match="reached through another host"):
         read(tmp_path, f"Host web1\n  {second}\n  {first}\n")

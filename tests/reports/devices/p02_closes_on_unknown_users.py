@@ -1,4 +1,4 @@
-"""Knows root alone, and closes the connection at any other name."""
+"""Knows only root, and closes the connection at any other name."""
 from odd import *
 class Device(Server):
     banner = b"SSH-2.0-appliance_1.0"

@@ -1,4 +1,4 @@
-"""Lists keys alone for root, and passwords for all others."""
+"""Lists only keys for root, and passwords for all others."""
 from odd import *
 class Device(Server):
     banner = b"SSH-2.0-gateway_1.0"

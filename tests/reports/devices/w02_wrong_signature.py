@@ -1,4 +1,5 @@
-"""Signs something else than the exchange hash: argv[2] is "gex" (in a group exchange only), "once" (the first time), "always"."""
+"""Signs data other than the exchange hash: argv[2] is "gex" (in a group exchange only), "once" (the first time),
+"always"."""
 from odd import *
 WHEN = sys.argv[2] if len(sys.argv) > 2 else "gex"
 class Device(Server):

@@ -1,4 +1,4 @@
-"""Takes what it reads at once for one packet and forgets the rest, behind NEWKEYS too."""
+"""Treats the data of one read as one packet and drops the rest, after NEWKEYS too."""
 from odd import *
 class Device(Server):
     banner = b"SSH-2.0-OneRead_1.0"

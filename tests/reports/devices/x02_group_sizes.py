@@ -1,4 +1,5 @@
-"""Has a group exchange that hangs up on what argv[2] does not like; "only" as argv[3]: and nothing else to carry a host key."""
+"""Has a group exchange that closes the connection for sizes refused by argv[2]; "only" as argv[3]: no other
+exchange."""
 from odd import *
 LIKES = {
     "min3072": lambda least, n, most: least >= 3072,

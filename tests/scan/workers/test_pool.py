@@ -1,4 +1,4 @@
-"""Several processes and one stream: every target once, whichever process dies."""
+"""Several processes and one stream: every target once, even if processes die."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_every_target_gives_one_result() -> None:
     assert (pool.progress.started, pool.progress.done, pool.progress.waiting) == (1000, 1000, 0)
 
 
-def test_results_that_weigh_much_do_not_wait_for_more() -> None:
+def test_large_results_do_not_wait_for_more() -> None:
     found = list(batches(pool_of(2, window=200, size=FLUSH_BYTES // 2), range(1000)))
     assert max(map(len, found)) <= 2 * CONCURRENCY  # targets of a worker at once
     assert sum(map(len, found)) == 1000
@@ -129,7 +129,7 @@ def test_stop_finishes_running_targets() -> None:
     assert len(results) == len(set(results)) == pool.progress.done == pool.progress.started
 
 
-def test_a_signal_may_say_stop_in_the_middle_of_a_batch() -> None:
+def test_a_signal_may_stop_the_pool_in_the_middle_of_a_batch() -> None:
     """A signal can arrive between any two steps of Python: here while targets leave the queue."""
     pool = pool_of(1)
 
@@ -230,7 +230,7 @@ def test_targets_of_one_host_are_never_with_two_workers(kill: bool) -> None:
 
 
 def test_a_signal_to_all_processes_is_handled_by_the_pool() -> None:
-    """A terminal sends SIGINT to a process group, and systemd SIGTERM to all processes of a service."""
+    """A terminal sends SIGINT to a process group, and systemd sends SIGTERM to all processes of a service."""
     pool = pool_of(2)
     before = {child.pid for child in multiprocessing.active_children()}
     results = []

@@ -13,7 +13,7 @@ from tests.sample_records import captured, failed
 OLD = captured("openssh-5.3p1")
 
 
-def test_a_host_counts_once_for_each_thing() -> None:
+def test_a_host_counts_once_for_each_counter() -> None:
     record = msgspec.structs.replace(OLD, verdicts=[grade(OLD, "sshprobe-2026")])
     found = counters_of(record)
     assert len(found) == len(set(found))

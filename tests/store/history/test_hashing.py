@@ -104,7 +104,7 @@ def test_a_host_is_the_name_that_the_user_gave() -> None:
 
 
 def test_a_host_with_a_weak_modulus_does_not_share_the_modulus_of_another() -> None:
-    """Else its exported record, graded again, would have the verdict of the other host."""
+    """Otherwise its exported record, graded again, would have the verdict of the other host."""
     weak = finding("group_exchange.not_safe_prime", "high", None, "the modulus is not prime")
     small = finding("group_exchange.modulus", "low", None, "2048-bit modulus")
     plain, by_size, by_number = (

@@ -1,4 +1,4 @@
-"""A history in PostgreSQL: the tests of `test_recorder` on a real server, and what only such a server does."""
+"""A history in PostgreSQL: the tests of `test_recorder` on a real server, and tests of such a server."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def url(server: PostgreSQL) -> str:
 
 
 def hosts(number: int) -> list[HostRecord]:
-    """Return hosts that all differ in what was observed."""
+    """Return hosts with different observations."""
     like = captured("openssh-9.9p2")
     return [msgspec.structs.replace(like, host=f"h{each}.example.org", error=f"kind {each}") for each in range(number)]
 

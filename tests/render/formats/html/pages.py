@@ -38,7 +38,7 @@ def fleet() -> tuple[HostRecord, ...]:
 
 
 def made_hosts(number: int) -> Iterator[HostRecord]:
-    """Yield hosts made from the captured ones, with places, names, times, labels and keys of their own."""
+    """Yield hosts made from the captured ones, with their own addresses, names, times, labels and keys."""
     generator = random.Random(17)
     models = fleet()
     for at in range(number):
