@@ -49,6 +49,8 @@ FORMATS: dict[str, FormatEntry] = {
     "prometheus": FormatEntry(
         "prometheus:FORMAT", "hosts", "metrics for node_exporter", (".prom",), extra="report", is_shared=True
     ),
+    "markdown": FormatEntry("markdown:FORMAT", "hosts", "a summary for an issue or a wiki", (".md",), extra="report"),
+    "defectdojo": FormatEntry("defectdojo:FORMAT", "hosts", "findings for DefectDojo's Generic Findings Import"),
     "html": FormatEntry("html.page:FORMAT", "hosts", "one page for a browser", (".html", ".htm"), extra="report"),
     "sarif": FormatEntry("sarif:FORMAT", "hosts", "findings for GitHub code scanning", (".sarif",)),
     "ssh-audit": FormatEntry("ssh_audit:FORMAT", "hosts", "the JSON of `ssh-audit -j`"),
