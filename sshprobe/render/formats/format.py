@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import IO, NamedTuple, Protocol
 
 from sshprobe.model.name_lists import AlgorithmType
@@ -12,6 +13,7 @@ from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Finding
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.host_findings import FindingText
+from sshprobe.views.fleet_tables import GradePoint
 from sshprobe.views.metrics import FindRelease
 from sshprobe.views.offers import Describe
 from sshprobe.views.report import ReportView
@@ -61,6 +63,8 @@ class ReportContext(NamedTuple):
     """A host to what helps it under the profile of its first verdict. None: that profile is not known."""
     several: bool = True
     """Whether there is more than one host."""
+    trend: Callable[[], Sequence[GradePoint]] = lambda: ()
+    """Returns the grades of earlier scans and this one, the oldest first. Empty: no history knows."""
     keys_changed_at: Callable[[HostRecord], float | None] = lambda record: None
     """A host to when its keys changed, in seconds since 1970-01-01 UTC. None: no history knows."""
 

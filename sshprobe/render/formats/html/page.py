@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import heapq
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import IO, Any
 
@@ -24,8 +25,9 @@ from sshprobe.render.fix.pasted import group_steps
 from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
 from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences, waiver_sentences
 from sshprobe.views.fixes import Group
-from sshprobe.views.fleet_tables import HostKind, TablesBuilder, TablesView
+from sshprobe.views.fleet_tables import GradePoint, HostKind, TablesView
 from sshprobe.views.host_stats import letter
+from sshprobe.views.table_builder import TablesBuilder
 
 SCRIPTS = (
     "words",
@@ -38,6 +40,7 @@ SCRIPTS = (
     "lists",
     "fixes",
     "host",
+    "changes",
     "overview",
     "main",
 )
@@ -52,6 +55,7 @@ class HtmlWriter(HostWriter):
 
     def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
         self._stream = stream
+        self._trend = context.trend
         self._tables = TablesBuilder(context.describe, context.remedy)
         self._sweep: SweepRecord | None = None
 
@@ -65,17 +69,25 @@ class HtmlWriter(HostWriter):
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the page."""
-        write_page(self._tables.build(summary, self._sweep), self._stream)
+        write_page(self._tables.build(summary, self._sweep), self._stream, trend=self._trend())
 
 
 FORMAT = HostFormat(HtmlWriter)
 
 
-def write_page(view: TablesView, stream: IO[bytes]) -> None:
-    """Write the page of all hosts."""
+def write_page(view: TablesView, stream: IO[bytes], *, trend: Sequence[GradePoint] = ()) -> None:
+    """Write the page of all hosts, and the grades of earlier scans."""
     script, style = page_script(), page_style()
     tables = msgspec.to_builtins(view.tables)
-    data = _printable({"tables": tables, "fixes": [_fix(group) for group in view.fixes], "sentences": _sentences(view)})
+    data = _printable(
+        {
+            "tables": tables,
+            "fixes": [_fix(group) for group in view.fixes],
+            "sentences": _sentences(view),
+            "trend": msgspec.to_builtins(trend),
+            "changes": None,
+        }
+    )
     environment = Environment(
         loader=PackageLoader("sshprobe.render.formats", "html"),
         autoescape=True,

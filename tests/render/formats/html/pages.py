@@ -17,8 +17,9 @@ from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.render.formats.html.page import write_page
-from sshprobe.views.fleet_tables import TablesBuilder, TablesView
+from sshprobe.views.fleet_tables import TablesView
 from sshprobe.views.summary import SummaryBuilder
+from sshprobe.views.table_builder import TablesBuilder
 from tests.sample_records import CAPTURES, HEADER, captured, failed, judged
 
 PROFILES = ("sshprobe-2026", "mozilla-modern")

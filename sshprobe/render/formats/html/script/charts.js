@@ -42,10 +42,10 @@ function sum(numbers) {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** Return the grades of several scans, a column for each. `points`: {when, grades: letter to hosts}. */
+/** Return the grades of several scans, a column for each. `points`: {started_at, grades: letter to hosts}. */
 function trendChart(points) {
   const tallest = Math.max(1, ...points.map((point) => sum(Object.values(point.grades))));
-  const step = 600 / points.length;
+  const step = 600 / Math.max(points.length, 8);
   const columns = points.map((point, at) => {
     let top = 180;
     const parts = LETTERS.filter((letter) => point.grades[letter]).map((letter) => {
@@ -53,11 +53,14 @@ function trendChart(points) {
       top -= height;
       return drawing("rect", { class: gradeFill(letter), x: at * step + step * 0.15, y: top, width: step * 0.7, height });
     });
-    return drawing("g", {}, drawing("title", {}, `${point.when}: ${gradesInWords(point.grades)}`), parts);
+    return drawing("g", {}, drawing("title", {}, `${moment(point.started_at)}: ${gradesInWords(point.grades)}`), parts);
   });
-  const label = `Grades of ${count(points.length, "scan")}, from ${points[0].when} to ${points.at(-1).when}`;
-  return drawing("svg", { class: "trend", viewBox: "0 0 600 184", role: "img", "aria-label": label },
-    drawing("line", { class: "axis", x1: 0, x2: 600, y1: 181, y2: 181 }), columns);
+  const [first, last] = [points[0], points.at(-1)].map((point) => moment(point.started_at).slice(0, 10));
+  const label = `Grades of ${count(points.length, "scan")}, from ${first} to ${last}`;
+  return element("figure", {},
+    drawing("svg", { class: "trend", viewBox: "0 0 600 184", role: "img", "aria-label": label },
+      drawing("line", { class: "axis", x1: 0, x2: 600, y1: 181, y2: 181 }), columns),
+    element("figcaption", { class: "quiet ends" }, element("span", {}, first), element("span", {}, last)));
 }
 
 function gradesInWords(grades) {

@@ -8,6 +8,7 @@ const VIEWS = {
   keys: { title: "Host keys", make: keysView },
   labels: { title: "Labels", make: labelsView },
   fixes: { title: "Fixes", make: fixesView },
+  changes: { title: "Changes", make: changesView },
   host: { title: "Host", make: hostView },
 };
 
@@ -18,7 +19,7 @@ let shown = "";
 
 function show(first = false) {
   const address = parseAddress(location.hash);
-  const view = VIEWS[address.view] ?? VIEWS.overview;
+  const view = address.view === "host" || (address.view in VIEWS && isUseful(address.view)) ? VIEWS[address.view] : VIEWS.overview;
   const { title, node, table: found = null, ready } = view.make(model, address);
   table = found;
   document.getElementById("main").replaceChildren(node);
@@ -40,12 +41,15 @@ function markLinks(view) {
 }
 
 function makeNavigation() {
-  const skipped = new Set(["host", ...(model.tables.labels.length ? [] : ["labels"]), ...(model.fixes.length ? [] : ["fixes"])]);
-  const items = Object.entries(VIEWS).filter(([name]) => !skipped.has(name)).map(([name, { title }]) => element("li", {}, link(`#${name}`, title)));
+  const items = Object.entries(VIEWS).filter(([name]) => isUseful(name)).map(([name, { title }]) => element("li", {}, link(`#${name}`, title)));
   document.getElementById("views").replaceChildren(element("ul", {}, items));
   const tools = document.getElementById("tools");
   if (model.tables.profiles.length > 1) tools.append(profileField());
   tools.append(themeButton());
+}
+
+function isUseful(view) {
+  return { host: false, labels: model.tables.labels.length > 0, fixes: model.fixes.length > 0, changes: model.changes !== null }[view] ?? true;
 }
 
 function profileField() {

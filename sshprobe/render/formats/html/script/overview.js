@@ -13,12 +13,17 @@ function overviewView(model) {
     node: element("div", { class: "overview" },
       headline(model, graded),
       element("div", { class: "split" }, gradeCard(model), tiles(model, graded)),
-      changesCard(model),
-      trendCard(model),
+      historyCards(model),
       section("Worst hosts", table.node, graded.length > worst.length ? element("p", { class: "more" }, link("#hosts", `All ${count(model.hosts.length, "host")}`)) : null),
       element("div", { class: "split even" }, commonCard(model), fixesCard(model)),
       notesCard(model)),
   };
+}
+
+/** What changed, and the trend: side by side if both are known. */
+function historyCards(model) {
+  const cards = [changesCard(model), trendCard(model)].filter(Boolean);
+  return cards.length === 2 ? element("div", { class: "split even" }, cards) : cards;
 }
 
 function headline(model, graded) {
@@ -103,14 +108,6 @@ function fixesCard(model) {
     element("span", { class: "common-words" }, foreign(fix.software || "unknown software")),
     element("span", { class: "bar-number" }, hosts.length.toLocaleString("en"), unseen(" hosts")))));
   return section("What the fixes reach", element("ul", { class: "common" }, items), element("p", { class: "more" }, link("#fixes", "Lines to paste")));
-}
-
-function changesCard() {
-  return null;
-}
-
-function trendCard() {
-  return null;
 }
 
 function notesCard(model) {

@@ -1,0 +1,262 @@
+"""Makes the tables of all hosts from their records, and the groups of fixes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from sshprobe.model.name_lists import AlgorithmType
+from sshprobe.model.observation import HostKey
+from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
+from sshprobe.model.remedy import Remedy
+from sshprobe.model.timestamps import parse
+from sshprobe.model.verdict import Finding, Verdict
+from sshprobe.views.fixes import Group, Plan
+from sshprobe.views.fleet_tables import (
+    NONE,
+    Algorithm,
+    FleetTables,
+    HostColumns,
+    HostKind,
+    KindVerdict,
+    OfferedAlgorithm,
+    PresentedKey,
+    TablesView,
+)
+from sshprobe.views.host_names import name_beside, natural_order, place_of, software
+from sshprobe.views.host_stats import VerdictStats, letter, verdict_stats
+from sshprobe.views.offers import Describe, Offer, offers_of
+
+_Row = TypeVar("_Row")
+
+
+class _Table(Generic[_Row]):
+    """Rows without repetition, by a key."""
+
+    def __init__(self) -> None:
+        self.rows: list[_Row] = []
+        self._index: dict[Hashable, int] = {}
+
+    def find(self, key: Hashable) -> int | None:
+        """Return the index of the row with a key, or None."""
+        return self._index.get(key)
+
+    def add(self, key: Hashable, row: _Row) -> int:
+        """Return the index of a row, which is added if its key is new."""
+        at = self._index.setdefault(key, len(self.rows))
+        if at == len(self.rows):
+            self.rows.append(row)
+        return at
+
+
+class _Host(NamedTuple):
+    """One host, before its indexes are final."""
+
+    place: str
+    name: str
+    kind: int
+    seen: int | None
+    keys: list[int]
+    labels: list[int]
+    fix: Group | None
+    across: list[int]
+
+
+class TablesBuilder:
+    """Takes hosts one by one. Memory follows the kinds of hosts, and the keys and places of all of them.
+
+    Arguments:
+        describe: facts of the catalogue about an algorithm.
+        remedy: what helps a host under its first profile; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        describe: Describe,
+        remedy: Callable[[HostRecord], Remedy | None],
+    ) -> None:
+        self._describe = describe
+        self._remedy = remedy
+        self._plan = Plan()
+        self._hosts: list[_Host] = []
+        self._kinds: _Table[HostKind] = _Table()
+        self._findings: _Table[Finding] = _Table()
+        self._algorithms: _Table[Algorithm] = _Table()
+        self._offers: _Table[OfferedAlgorithm] = _Table()
+        self._keys: _Table[PresentedKey] = _Table()
+        self._labels: _Table[str] = _Table()
+        self._key_findings: dict[str, set[str]] = {}
+        self._profiles: dict[str, None] = {}
+        self._servers = 0
+
+    def add(self, record: HostRecord) -> None:
+        """Add one host."""
+        self._servers += record.identification is not None
+        remedy = self._remedy(record) if record.verdicts else None
+        # Without `observed`, which names other hosts: the keys are listed with all of theirs.
+        across = [msgspec.structs.replace(each, observed="") for each in record.fleet_findings]
+        for finding in (*(each for verdict in record.verdicts for each in verdict.findings), *record.fleet_findings):
+            if finding.id in _OF_KEYS:
+                self._mark_keys(record, finding)
+        self._hosts.append(
+            _Host(
+                place=place_of(record),
+                name=name_beside(record) or "",
+                kind=self._kind(record),
+                seen=parse(record.started_at),
+                keys=[self._keys.add(key, key) for key in map(_presented, record.host_keys or ())],
+                labels=[self._labels.add(label, label) for label in record.labels],
+                fix=None if remedy is None else self._plan.add(record, remedy),
+                across=[self._finding(each) for each in across],
+            )
+        )
+
+    def _mark_keys(self, record: HostRecord, finding: Finding) -> None:
+        for key in record.host_keys or ():
+            if finding.algorithm in (key.type, None):
+                self._key_findings.setdefault(key.fingerprint, set()).add(finding.id)
+
+    def _kind(self, record: HostRecord) -> int:
+        alike = msgspec.structs.replace(record, **_OF_ONE_HOST, identification=None, group_exchange=None)
+        identification = _lasting(record)
+        groups = [(each.algorithm, each.modulus_bits) for each in record.group_exchange or ()]
+        key = hashlib.blake2b(_encode((alike, identification, groups)), digest_size=16).digest()
+        known = self._kinds.find(key)
+        return self._kinds.add(key, self._new_kind(record, identification, groups)) if known is None else known
+
+    def _new_kind(self, record: HostRecord, identification: str, groups: list[tuple[str, int | None]]) -> HostKind:
+        first = record.verdicts[0].findings if record.verdicts else []
+        return HostKind(
+            software=software(record.identification),
+            identification=identification,
+            status=record.status,
+            error=record.error,
+            post_quantum=record.post_quantum_kex,
+            strict_kex=record.strict_kex,
+            several_servers=record.several_servers,
+            banner=record.authentication_banner,
+            warnings=record.warnings,
+            methods={user: answer.methods for user, answer in (record.authentication_by_user or {}).items()},
+            groups=groups,
+            offers={
+                type_: [self._offer(type_, offer) for offer in offers]
+                for type_, offers in offers_of(record, first, self._describe).items()
+            },
+            verdicts=[
+                self._verdict(verdict, stats)
+                for verdict, stats in zip(record.verdicts, verdict_stats(record.verdicts), strict=True)
+            ],
+        )
+
+    def _offer(self, type_: AlgorithmType, offer: Offer) -> int:
+        notes = self._describe(type_, offer.name)
+        algorithm = Algorithm(type_, offer.name, notes.severity, notes.weakness, notes.facts, notes.marker)
+        at = self._algorithms.add((type_, offer.name), algorithm)
+        row = OfferedAlgorithm(at, offer.strength, tuple(offer.reasons), offer.direction)
+        return self._offers.add(row, row)
+
+    def _verdict(self, verdict: Verdict, stats: VerdictStats) -> KindVerdict:
+        self._profiles[verdict.profile] = None
+        return KindVerdict(
+            profile=verdict.profile,
+            letter=letter(verdict),
+            score=verdict.score,
+            compliant=verdict.compliant,
+            waived=verdict.waived,
+            not_observed=verdict.not_observed,
+            cap_reasons=verdict.cap_reasons,
+            severities=[-number for number in stats.severities],
+            findings=[self._finding(each) for each in verdict.findings],
+        )
+
+    def _finding(self, finding: Finding) -> int:
+        return self._findings.add(_encode(finding), finding)
+
+    def build(self, summary: SummaryRecord, sweep: SweepRecord | None) -> TablesView:
+        """Return the tables of all hosts so far. They do not depend on the order of the hosts but in their indexes."""
+        hosts = sorted(self._hosts, key=lambda host: natural_order(host.place))
+        first_seen = min((host.seen for host in hosts if host.seen is not None), default=0)
+        for fingerprint in (key for prime in summary.shared_primes or () for key in prime.fingerprints):
+            self._key_findings.setdefault(fingerprint, set()).add("host_key.shared_prime")
+        for shared in summary.shared_host_keys:
+            self._key_findings.setdefault(shared.fingerprint, set()).add("host_key.shared")
+        fixes = self._plan.groups()
+        numbers = {id(group): at for at, group in enumerate(fixes)}
+        tables = FleetTables(
+            sweep=sweep,
+            summary=summary,
+            first_seen=first_seen,
+            profiles=list(self._profiles),
+            labels=self._labels.rows,
+            algorithms=self._algorithms.rows,
+            offers=self._offers.rows,
+            findings=self._findings.rows,
+            kinds=self._kinds.rows,
+            keys=self._keys.rows,
+            key_findings={key: sorted(ids) for key, ids in self._key_findings.items()},
+            shared_keys={key.fingerprint: key.agree for key in summary.shared_host_keys},
+            hosts=HostColumns(
+                place=[host.place for host in hosts],
+                name=[host.name for host in hosts],
+                kind=[host.kind for host in hosts],
+                seen=[NONE if host.seen is None else host.seen - first_seen for host in hosts],
+                keys=[host.keys for host in hosts],
+                labels=[host.labels for host in hosts],
+                fix=[NONE if host.fix is None else numbers[id(host.fix)] for host in hosts],
+                across=[host.across for host in hosts],
+            ),
+            servers=self._servers,
+        )
+        return TablesView(tables, fixes)
+
+
+_encode = msgspec.json.Encoder().encode
+
+_OF_KEYS = frozenset(
+    f"host_key.{reason}"
+    for reason in (
+        "close_primes",
+        "exponent",
+        "factored",
+        "known",
+        "malformed",
+        "roca",
+        "small_order",
+        "small_private_key",
+    )
+)
+"""Findings on the numbers of a key. Their algorithm is its type."""
+
+_OF_ONE_HOST: dict[str, Any] = {
+    "target": "",
+    "host": "",
+    "address": None,
+    "port": 0,
+    "labels": [],
+    "started_at": "",
+    "duration_ms": 0.0,
+    "connections": 0,
+    "host_keys": None,
+    "fleet_findings": [],
+}
+"""Fields that differ between hosts that are alike."""
+
+
+def _lasting(record: HostRecord) -> str:
+    """Return the identification string without comments that change with each connection."""
+    said = record.identification
+    if said is None:
+        return ""
+    return said.raw if said.lasting_comments == said.comments else f"SSH-{said.protocol}-{said.software}"
+
+
+def _presented(key: HostKey) -> PresentedKey:
+    certificate = key.certificate
+    words = ""
+    if certificate is not None:
+        names = ", ".join(certificate.principals) or "any name"
+        words = f"{certificate.kind} certificate {certificate.key_id} of {certificate.ca_fingerprint} for {names}"
+    return PresentedKey(key.fingerprint, key.type, key.bits, key.signature_verified, words)
