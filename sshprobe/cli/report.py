@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_option
+from sshprobe.cli.options.history import history_option
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
@@ -54,6 +55,10 @@ if TYPE_CHECKING:
 )
 @click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show every host and every key in the table.")
 @quiet_option("Print only the report and errors.")
+@history_option("Show grades of earlier scans, and changes, in an HTML page.")
+@click.option(
+    "--compare-with", "older", type=FILE, metavar="OLD", help="Show in an HTML page what changed since these records."
+)
 @filter_options
 @click.pass_context
 def report(
@@ -66,6 +71,8 @@ def report(
     output: str | None,
     verbose: bool,
     quiet: bool,
+    history: str | None,
+    older: str | None,
     wanted: HostFilter,
 ) -> int:
     """Report what the hosts in saved records have in common.
@@ -88,7 +95,8 @@ def report(
         raise click.UsageError("`-o -` is not a file: without `-o` the report goes to standard output")
     refuse_option_as_file(output)
     check_format(format_, output)
-    refuse_inputs(output, (*records, *weak_keys))
+    refuse_inputs(output, (*records, *weak_keys, *([] if older is None else [older])))
+    _check_earlier_scans(context, format_, records, wanted)
     lock_output(output)
     saved, fleet, count, line = read_and_compare(records, wanted, weak_keys)
     counts, index = SummaryBuilder(), FleetIndex(fleet)
@@ -105,6 +113,11 @@ def report(
             strict=lambda: saved.header is not None and bool(saved.header.strict),
             place=lambda: saved.place,
         )
+        if format_ == "html":
+            from sshprobe.cli.earlier_scans import EarlierScans
+
+            earlier = EarlierScans(records, older, history, lambda: saved.header)
+            asked = asked._replace(changes=earlier.changes, trend=earlier.trend)
         with open_writer(format_, output, asked) as writer:
             for record in _chosen(saved.hosts(writer.header), wanted, index, line):
                 counts.add(record)
@@ -128,6 +141,19 @@ def report(
         with replacing(output, keeping=note) as stream:
             stream.write(text.encode("utf-8", "backslashreplace"))
     return ExitCode.OK if count or saved.silent else ExitCode.NOTHING_SCANNED
+
+
+def _check_earlier_scans(context: click.Context, format_: str, records: Sequence[str], wanted: HostFilter) -> None:
+    """Raise an error if earlier scans were named and cannot be shown."""
+    for name, option in (("history", "--history"), ("older", "--compare-with")):
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if format_ != "html":
+            raise click.UsageError(f"`{option}` needs `--format html`: `sshprobe diff` shows changes on a terminal")
+        if wanted.is_active:
+            raise click.UsageError(f"`{option}` compares all hosts: omit the filters")
+        if name == "older" and "-" in records:
+            raise click.UsageError("`--compare-with` reads the records twice: name a file and not standard input")
 
 
 def _format_of(name: str) -> str:

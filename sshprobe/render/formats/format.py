@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from collections.abc import Callable, Iterable, Sequence
 from typing import IO, NamedTuple, Protocol
 
 from sshprobe.model.name_lists import AlgorithmType
@@ -12,8 +11,9 @@ from sshprobe.model.records import HostRecord, SourceFile, SummaryRecord, SweepR
 from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Finding
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.views.host_findings import FindingText
+from sshprobe.views.changes import Changes
 from sshprobe.views.fleet_tables import GradePoint
+from sshprobe.views.host_findings import FindingText
 from sshprobe.views.metrics import FindRelease
 from sshprobe.views.offers import Describe
 from sshprobe.views.report import ReportView
@@ -65,6 +65,8 @@ class ReportContext(NamedTuple):
     """Whether there is more than one host."""
     trend: Callable[[], Sequence[GradePoint]] = lambda: ()
     """Returns the grades of earlier scans and this one, the oldest first. Empty: no history knows."""
+    changes: Callable[[], Changes | None] = lambda: None
+    """Returns what changed since an older scan. None: there is none to compare with."""
     keys_changed_at: Callable[[HostRecord], float | None] = lambda record: None
     """A host to when its keys changed, in seconds since 1970-01-01 UTC. None: no history knows."""
 

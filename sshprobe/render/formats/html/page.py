@@ -21,9 +21,12 @@ from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import GRADES
+from sshprobe.render.changes.sections import sections, verdict
+from sshprobe.render.changes.words import note_sentences
 from sshprobe.render.fix.pasted import group_steps
 from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
 from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences, waiver_sentences
+from sshprobe.views.changes import Changes
 from sshprobe.views.fixes import Group
 from sshprobe.views.fleet_tables import GradePoint, HostKind, TablesView
 from sshprobe.views.host_stats import letter
@@ -55,7 +58,7 @@ class HtmlWriter(HostWriter):
 
     def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
         self._stream = stream
-        self._trend = context.trend
+        self._context = context
         self._tables = TablesBuilder(context.describe, context.remedy)
         self._sweep: SweepRecord | None = None
 
@@ -69,14 +72,17 @@ class HtmlWriter(HostWriter):
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the page."""
-        write_page(self._tables.build(summary, self._sweep), self._stream, trend=self._trend())
+        changes, trend = self._context.changes(), self._context.trend()
+        write_page(self._tables.build(summary, self._sweep), self._stream, changes=changes, trend=trend)
 
 
 FORMAT = HostFormat(HtmlWriter)
 
 
-def write_page(view: TablesView, stream: IO[bytes], *, trend: Sequence[GradePoint] = ()) -> None:
-    """Write the page of all hosts, and the grades of earlier scans."""
+def write_page(
+    view: TablesView, stream: IO[bytes], *, changes: Changes | None = None, trend: Sequence[GradePoint] = ()
+) -> None:
+    """Write the page of all hosts, with what changed and the grades of earlier scans."""
     script, style = page_script(), page_style()
     tables = msgspec.to_builtins(view.tables)
     data = _printable(
@@ -85,7 +91,7 @@ def write_page(view: TablesView, stream: IO[bytes], *, trend: Sequence[GradePoin
             "fixes": [_fix(group) for group in view.fixes],
             "sentences": _sentences(view),
             "trend": msgspec.to_builtins(trend),
-            "changes": None,
+            "changes": None if changes is None else _changes(changes),
         }
     )
     environment = Environment(
@@ -154,6 +160,32 @@ def _fix(group: Group) -> dict[str, object]:
         "has_changes": bool(group.changes),
         "left": remedy.left_briefly,
         "lines": group_steps(group).splitlines(),
+    }
+
+
+def _changes(changes: Changes) -> dict[str, object]:
+    return {
+        "verdict": verdict(changes),
+        "started_at": changes.old.started_at,
+        "compared": changes.compared,
+        "unchanged": changes.unchanged,
+        "sections": [
+            {
+                "title": section.title,
+                "is_worse": section.is_worse,
+                "rows": [
+                    {
+                        "what": row.what,
+                        "meaning": row.meaning,
+                        "details": row.details,
+                        "hosts": msgspec.to_builtins(row.hosts),
+                    }
+                    for row in section.rows
+                ],
+            }
+            for section in sections(changes, verbose=False)
+        ],
+        "notes": note_sentences(changes),
     }
 
 

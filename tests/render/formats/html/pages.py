@@ -17,7 +17,9 @@ from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.render.formats.html.page import write_page
-from sshprobe.views.fleet_tables import TablesView
+from sshprobe.views.change_builder import ChangesBuilder
+from sshprobe.views.changes import Changes
+from sshprobe.views.fleet_tables import GradePoint, TablesView
 from sshprobe.views.summary import SummaryBuilder
 from sshprobe.views.table_builder import TablesBuilder
 from tests.sample_records import CAPTURES, HEADER, captured, failed, judged
@@ -76,7 +78,23 @@ def tables(hosts: Iterable[HostRecord]) -> TablesView:
     return builder.build(counts.build(duration_ms=1000.0, fleet=report), HEADER)
 
 
-def page(hosts: Sequence[HostRecord]) -> bytes:
+def page(hosts: Sequence[HostRecord], before: Sequence[HostRecord] = ()) -> bytes:
+    """Return the page of some hosts. With the hosts of an earlier scan it has changes and a trend of two scans."""
     stream = io.BytesIO()
-    write_page(tables(hosts), stream)
+    changes = changed(before, hosts) if before else None
+    points = [
+        GradePoint(started_at=f"2026-11-{day}T12:00:00Z", profile=PROFILES[0], grades={"A": 2, "F": day})
+        for day in (18, 19)
+    ]
+    write_page(tables(hosts), stream, changes=changes, trend=points if before else [])
     return stream.getvalue()
+
+
+def changed(before: Sequence[HostRecord], hosts: Sequence[HostRecord]) -> Changes:
+    builder = ChangesBuilder()
+    for name, found in (("old", before), ("new", hosts)):
+        builder.open(name)
+        builder.read(HEADER)
+        for host in found:
+            builder.read(host)
+    return builder.build(today="2026-11-20")

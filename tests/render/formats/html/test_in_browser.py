@@ -176,6 +176,20 @@ def test_theme_and_labels(open_page: Open, content: bytes) -> None:
     expect(shown.locator(".count")).to_have_text("8 of 18 hosts")
 
 
+def test_changes_and_trend(open_page: Open) -> None:
+    weak = next(host for host in fleet() if host.host_keys)
+    assert weak.host_keys
+    other = msgspec.structs.replace(weak.host_keys[0], fingerprint="SHA256:" + "x" * 43)
+    after = msgspec.structs.replace(weak, host_keys=[other, *weak.host_keys[1:]])
+    shown = open_page(page([after, *fleet()[1:]], [weak, *fleet()[1:]]))
+    expect(shown.get_by_role("img", name="Grades of 2 scans, from 2026-11-18 to 2026-11-19")).to_be_visible()
+    shown.get_by_role("link", name="All changes").click()
+    expect(shown.locator(".worse")).to_contain_text("SHA256:" + "x" * 43)
+    assert Axe().run(shown).response["violations"] == []
+    shown.locator(".worse a").click()
+    expect(shown.locator("h1")).to_contain_text("192.0.2.")
+
+
 def test_without_javascript_there_is_a_summary(open_page: Open, content: bytes) -> None:
     shown = open_page(content, script=False)
     expect(shown.locator("h1")).to_have_text("16 SSH servers found on 18 targets")

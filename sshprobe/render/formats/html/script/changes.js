@@ -8,7 +8,7 @@ function changesView(model) {
     title: "Changes",
     node: element("div", {},
       heading("Changes", element("p", { class: "count" }, changeCounts(changes))),
-      element("p", { class: "intro" }, foreign(changes.verdict), ` Since ${moment(changes.old.started_at)}.`),
+      element("p", { class: "intro" }, foreign(changes.verdict), ` Since ${moment(changes.started_at)}.`),
       changes.sections.map((each) => changeSection(model, each)),
       changes.notes.length ? section("To know", bullets(changes.notes)) : null),
   };
@@ -52,7 +52,7 @@ function changesCard(model) {
       element("span", { class: worse ? "chip chip-high" : "chip" }, worse ? "worse" : "other"),
       element("span", { class: "common-words" }, title),
       element("span", { class: "bar-number" }, rows.length.toLocaleString("en")))));
-  return section(`Since ${moment(changes.old.started_at)}`,
+  return section(`Since ${moment(changes.started_at)}`,
     element("p", { class: "lead" }, foreign(changes.verdict)),
     element("ul", { class: "common" }, items),
     element("p", { class: "more" }, link("#changes", "All changes")));
