@@ -124,6 +124,7 @@ def aliases(entry: Algorithm) -> list[str]:
     return [each.name for each in table if same in (each.name, each.alias_of) and each.name != entry.name]
 
 
+@lru_cache(maxsize=4096)
 def signs_with_sha1(name: str) -> bool:
     """Return whether a host key algorithm signs over SHA-1. An unknown one does not."""
     entry = lookup("host_key", name)

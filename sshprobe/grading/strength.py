@@ -79,12 +79,12 @@ def less_strong(profile: Profile, category: AlgorithmType, name: str, asks: str)
 def _weakest_bits(profile: Profile, category: AlgorithmType) -> int | None:
     """Return the strength of the weakest algorithm that a profile allows. None: it allows none of known strength."""
     rule = profile.algorithms(category)
-    return None if rule is None else _least_bits(category, rule.allowed, *_chosen_bits(profile))
+    return None if rule is None else _least_bits(category, rule.allowed, _chosen_bits(profile, category))
 
 
 @lru_cache(maxsize=256)  # the lists of a few profiles, for each name of a host
-def _least_bits(category: AlgorithmType, allowed: tuple[str, ...], group: int | None, rsa: int | None) -> int | None:
-    known = (_bits(entry, group, rsa) for entry in _entries(category, allowed))
+def _least_bits(category: AlgorithmType, allowed: tuple[str, ...], chosen: int | None) -> int | None:
+    known = (_bits(entry, chosen) for entry in _entries(category, allowed))
     return min((bits for bits in known if bits is not None), default=None)
 
 
@@ -100,21 +100,23 @@ def _is_of_allowed_type(entry: Algorithm, rule: AlgorithmRule) -> bool:
     return bool(alike) and (entry.bits is None or least is None or entry.bits >= least)
 
 
-def _chosen_bits(profile: Profile) -> tuple[int | None, int | None]:
-    """Return the strength that a profile requires of a group exchange and of an RSA key. None: it requires none."""
-    group, keys = profile.group_exchange, profile.host_key
-    least = 0 if keys is None else max(keys.min_bits.rsa or 0, keys.advised_bits.rsa or 0)
-    return None if group is None else modulus_strength(group.wanted_bits), modulus_strength(least) if least else None
+def _chosen_bits(profile: Profile, category: AlgorithmType) -> int | None:
+    """Return the strength that a profile requires of a group exchange or an RSA key. None: it requires none."""
+    if category == "kex" and profile.group_exchange is not None:
+        return modulus_strength(profile.group_exchange.wanted_bits)
+    if category == "host_key" and profile.host_key is not None:
+        least = max(profile.host_key.min_bits.rsa or 0, profile.host_key.advised_bits.rsa or 0)
+        return modulus_strength(least) if least else None
+    return None
 
 
-def _bits(entry: Algorithm, group: int | None, rsa: int | None) -> int | None:
-    if entry.family in GROUP_EXCHANGE_FAMILIES:
-        return group
-    return rsa if entry.category == "host_key" and entry.family == "rsa" else entry.bits
+def _bits(entry: Algorithm, chosen: int | None) -> int | None:
+    is_rsa_key = entry.category == "host_key" and entry.family == "rsa"
+    return chosen if is_rsa_key or entry.family in GROUP_EXCHANGE_FAMILIES else entry.bits
 
 
 def _reaches(entry: Algorithm, category: AlgorithmType, profile: Profile) -> bool:
-    least, own = _weakest_bits(profile, category), _bits(entry, *_chosen_bits(profile))
+    least, own = _weakest_bits(profile, category), _bits(entry, _chosen_bits(profile, category))
     return least is not None and own is not None and own >= least
 
 

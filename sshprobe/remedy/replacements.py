@@ -44,7 +44,7 @@ def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool)
     if rule is None:
         return True
     same = canonical(category, name)
-    if same in rule.forbidden(category):
+    if rule.words and same in rule.forbidden(category):
         return False
     if rule.others == "allowed" or any(canonical(category, other) == same for other in rule.allowed):
         return True

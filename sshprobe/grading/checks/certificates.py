@@ -104,10 +104,12 @@ def certificates(host: GradedHost) -> list[Finding]:
     """Find wrong certificates: the worst of each type per key type, on keys without a failed proof."""
     observation = host.observation
     return worst_of_each(
-        judged
-        for key in observation.host_keys or ()
-        if key.certificate is not None and key.signature_verified is not False
-        for judged in _judge(observation, key, key.certificate)
+        [
+            judged
+            for key in observation.host_keys or ()
+            if key.certificate is not None and key.signature_verified is not False
+            for judged in _judge(observation, key, key.certificate)
+        ]
     )
 
 

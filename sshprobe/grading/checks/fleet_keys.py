@@ -102,7 +102,7 @@ class FleetIndex:
         """Return the findings about the keys of one host: at most one of each type per key type."""
         keys = [key for key in observation.host_keys or () if key.signature_verified is not False]
         keys.sort(key=lambda key: (key.type, key.fingerprint))
-        return first_of_each(judged for key in keys for judged in self._judge_key(key, observation))
+        return first_of_each([judged for key in keys for judged in self._judge_key(key, observation)])
 
     def _judge_key(self, key: HostKey, observation: Observation) -> Iterator[Finding]:
         own = endpoint(observation.address or observation.host, observation.port)

@@ -165,7 +165,7 @@ def group_numbers(host: GradedHost) -> list[Finding]:
     if not host.offers_group_exchange:
         return []
     return worst_of_each(
-        judged for each in judge_groups(host.observation.group_exchange or ()) for judged in each or ()
+        [judged for each in judge_groups(host.observation.group_exchange or ()) for judged in each or ()]
     )
 
 

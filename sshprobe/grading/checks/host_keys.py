@@ -118,7 +118,7 @@ def shown_keys(host: GradedHost) -> list[Finding]:
     """Find small keys and keys without proof, one of each per key type."""
     # Smallest first: the finding is about the smaller of two keys of one type.
     keys = sorted(host.observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint))
-    return first_of_each(judged for key in keys for judged in _judge_host_key(host.profile, key))
+    return first_of_each([judged for key in keys for judged in _judge_host_key(host.profile, key)])
 
 
 @check(SHA1_ONLY)

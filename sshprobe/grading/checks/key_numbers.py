@@ -183,8 +183,10 @@ def key_numbers(host: GradedHost) -> list[Finding]:
     A key with a failed proof is not judged, except for numbers that allow no proof.
     """
     return worst_of_each(
-        msgspec.structs.replace(FINDINGS[weakness], algorithm=key.type)
-        for key in host.observation.host_keys or ()
-        for weakness in weaknesses_of(key.blob)
-        if key.signature_verified is not False or weakness in _NEVER_PROVEN
+        [
+            msgspec.structs.replace(FINDINGS[weakness], algorithm=key.type)
+            for key in host.observation.host_keys or ()
+            for weakness in weaknesses_of(key.blob)
+            if key.signature_verified is not False or weakness in _NEVER_PROVEN
+        ]
     )
