@@ -15,6 +15,7 @@ NEEDED = {
     ("sqlalchemy", "history"): ("scan", "127.0.0.1:1", "--history", "scans.db"),
     ("alembic", "history"): ("scan", "127.0.0.1:1", "--history", "scans.db"),
     ("psycopg", "postgresql"): ("scan", "127.0.0.1:1", "--history", "postgresql://me@127.0.0.1:1/scans"),
+    ("duckdb", "report"): ("scan", "127.0.0.1:1", "-o", "fleet.parquet"),
     ("junitparser", "report"): ("scan", "127.0.0.1:1", "--format", "junit"),
     ("prometheus_client", "report"): ("scan", "127.0.0.1:1", "-o", "ssh.prom"),
     ("jinja2", "report"): ("report", "scan.jsonl", "--format", "html"),

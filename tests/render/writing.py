@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from sshprobe.cli.report_writer import report_context
 from sshprobe.model.records import HostRecord, SweepRecord
 from sshprobe.render.formats import load_format
@@ -18,8 +20,14 @@ HOSTILE = "\x1b[2J\0\u202ereversed\ufffe]]>&\"'<script>|`\r\n=cmd()"
 
 
 def hostile_host() -> HostRecord:
-    """Return a host whose texts are all hostile, as in a forged records file."""
-    return failed("timeout", HOSTILE, address=HOSTILE)
+    """Return a host whose texts and numbers are hostile, as in a forged records file."""
+    host = failed("timeout", HOSTILE, address=HOSTILE)
+    return msgspec.structs.replace(host, started_at=HOSTILE, connections=10**40, labels=[HOSTILE, f"{HOSTILE}=1"])
+
+
+def hostile_header() -> SweepRecord:
+    """Return a header whose texts are hostile."""
+    return msgspec.structs.replace(HEADER, started_at=HOSTILE, tool=HOSTILE)
 
 
 def report_of(name: str, hosts: Iterable[HostRecord], header: SweepRecord = HEADER, *, several: bool = True) -> bytes:

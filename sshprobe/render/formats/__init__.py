@@ -46,6 +46,7 @@ FORMATS: dict[str, FormatEntry] = {
     "cyclonedx": FormatEntry("cyclonedx:VERSION_1_6", "hosts", "an inventory of cryptography (CBOM) of CycloneDX 1.6"),
     "cyclonedx-1.7": FormatEntry("cyclonedx:VERSION_1_7", "hosts", "the same, of CycloneDX 1.7"),
     "junit": FormatEntry("junit:FORMAT", "hosts", "a test suite for each host", extra="report"),
+    "parquet": FormatEntry("parquet:FORMAT", "folder", "tables for DuckDB or Polars", (".parquet",), extra="report"),
     "prometheus": FormatEntry(
         "prometheus:FORMAT", "hosts", "metrics for node_exporter", (".prom",), extra="report", is_shared=True
     ),

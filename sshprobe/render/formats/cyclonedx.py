@@ -15,6 +15,7 @@ from typing import IO, Any, Literal
 
 import msgspec
 
+from sshprobe.model import timestamps
 from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.observation import HostKey, endpoint
 from sshprobe.model.primitive import Primitive, with_size
@@ -87,7 +88,7 @@ class CycloneDxWriter(HostWriter):
 
     def header(self, record: SweepRecord) -> None:
         """Keep the first header."""
-        self._header = self._header or record
+        self._header = self._header or printable(record)
 
     def add(self, host: HostRecord) -> None:
         """Write one server and its keys."""
@@ -137,7 +138,7 @@ class CycloneDxWriter(HostWriter):
         name, _, version = ("sshprobe" if self._header is None else self._header.tool).partition(" ")
         tool = {"type": "application", "name": name} | ({"version": version} if version else {})
         metadata: dict[str, Any] = {"lifecycles": [{"phase": "operations"}], "tools": {"components": [tool]}}
-        if self._header is not None:
+        if self._header is not None and timestamps.parse(self._header.started_at) is not None:
             metadata["timestamp"] = self._header.started_at
         if self._left_out:
             metadata["properties"] = [{"name": "sshprobe:hosts_left_out", "value": str(self._left_out)}]

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import msgspec
 
+from sshprobe.model import timestamps
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
@@ -70,7 +71,6 @@ class DefectDojoWriter(HostWriter):
             "title": title[:_LONGEST_TITLE],
             "severity": _SEVERITIES[finding.severity],
             "description": "\n\n".join(lines),
-            "date": host.started_at[:10],
             "active": finding.waived is None,
             "risk_accepted": finding.waived is not None,
             "verified": False,
@@ -81,6 +81,8 @@ class DefectDojoWriter(HostWriter):
             "component_name": software(host.identification)[:_LONGEST_SOFTWARE],
             "tags": [*host.labels, *found.profiles],
         }
+        if timestamps.parse(host.started_at) is not None:
+            result["date"] = host.started_at[:10]
         if text is not None:
             result["impact"] = text.why
         if finding.waived is not None:

@@ -7,6 +7,7 @@ from typing import IO
 
 from jinja2 import Environment, StrictUndefined
 
+from sshprobe.model import timestamps
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.model.verdict import GRADES
@@ -136,7 +137,7 @@ class MarkdownWriter(HostWriter):
         rows = [row for row in view.rows if row.stats.verdicts]
         graded = summary.hosts - self._failures.total()
         for text in _TEMPLATE.generate(
-            when=f"{self._started_at[:10]}: " if self._started_at else "",
+            when=f"{self._started_at[:10]}: " if timestamps.parse(self._started_at) is not None else "",
             hosts=count(summary.targets, "host"),
             servers=f"{view.servers:,} sent an SSH identification",
             interrupted=summary.interrupted,

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from sshprobe.model import timestamps
+from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SourceFile, SummaryRecord, SweepRecord
 from sshprobe.model.verdict import SEVERITIES, Severity
@@ -63,7 +65,7 @@ class SarifWriter(HostWriter):
 
     def header(self, record: SweepRecord) -> None:
         """Keep the names of the files with targets."""
-        self._tool = self._tool or record.tool
+        self._tool = self._tool or escape_unprintable(record.tool)
         self._started_at = self._started_at or record.started_at
         if record.settings is not None:
             self._files |= dict.fromkeys((*record.settings.files, *record.settings.inventories))
@@ -127,7 +129,7 @@ class SarifWriter(HostWriter):
         if self._left_out:
             words.append(self._words_left_out())
         invocation: dict[str, Any] = {"executionSuccessful": not summary.interrupted}
-        if self._started_at:
+        if timestamps.parse(self._started_at) is not None:
             invocation["startTimeUtc"] = self._started_at
         if words:
             invocation["toolExecutionNotifications"] = [{"level": "note", "message": {"text": each}} for each in words]

