@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_option
-from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
+from sshprobe.cli.options.grading import GradingOptions, at_option, grading_options, load_profiles
 from sshprobe.cli.options.history import history_option
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.values import FILE, WholeNumber
@@ -37,6 +38,7 @@ _BATCH = 256
 @click.command()
 @click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1)
 @grading_options
+@at_option
 @weak_keys_option
 @click.option(
     "--workers",
@@ -49,6 +51,7 @@ _BATCH = 256
 @filter_options
 def grade(
     records: tuple[str, ...],
+    at: date | None,
     weak_keys: tuple[str, ...],
     workers: int | None,
     grading: GradingOptions,
@@ -73,7 +76,7 @@ def grade(
     from sshprobe.scan.results import HostBatch, HostResult
     from sshprobe.views.host_stats import worst_first
 
-    profiles = load_profiles(grading.profile_names)
+    profiles = load_profiles(grading.profile_names, at=at)
     output, verbose, strict = written.output, written.verbose, grading.strict
     fixes, format_ = fix_format(written, profiles, verbose=verbose)
     refuse_inputs(output, (*records, *weak_keys, *grading.profile_names))

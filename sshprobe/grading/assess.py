@@ -31,7 +31,7 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
     """Judge an observation against a profile. Findings have no `remediation`: see `sshprobe.remedy.grade`.
 
     The verdict depends only on the arguments and the catalogue. The identity of the host and the time of the scan
-    matter only under profiles with waivers. Findings about keys of other hosts are not part of it: see
+    matter only under profiles with waivers or deadlines. Findings about keys of other hosts are not part of it: see
     `fleet_findings_of`.
 
     `strict`: an algorithm that the profile does not name is a deviation even if it is as strong as the named ones. An

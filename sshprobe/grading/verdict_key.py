@@ -2,7 +2,8 @@
 
 The constants below name the fields that are not in the key, and a test checks that `grade` does not read them. Host
 keys and groups differ between hosts, so the key has the weaknesses of their numbers instead of the numbers. Profiles
-with waivers depend on host, address and day, so the key has the waivers that apply (`applicable_waivers`).
+with waivers depend on host, address and day, so the key has the waivers that apply (`applicable_waivers`). Those with
+deadlines depend on the day, so the key has which have passed (`standings`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from operator import attrgetter
 
 import msgspec
 
+from sshprobe.grading.checks.deadlines import standings
 from sshprobe.grading.checks.group_exchange import judge_groups
 from sshprobe.grading.checks.waivers import applicable_waivers
 from sshprobe.grading.keys.weaknesses import weaknesses_of
@@ -37,8 +39,8 @@ FIELDS_WITHOUT_EFFECT = frozenset(
         "warnings",
     }
 )
-"""Fields of an observation that do not affect verdicts, except for certificates (below) and profiles with waivers. The
-banner is in the key if a profile has a rule about it."""
+"""Fields of an observation that do not affect verdicts, except for certificates (below) and profiles with waivers or
+deadlines. The banner is in the key if a profile has a rule about it."""
 
 FIELDS_A_CERTIFICATE_NEEDS = ("started_at", "host")
 """A certificate is judged by the time of the scan and the name of the host."""
@@ -70,6 +72,8 @@ def verdict_key(observation: Observation, profiles: Sequence[Profile]) -> bytes:
     for profile in profiles:
         if profile.waiver:
             key += _encode(applicable_waivers(profile, observation))
+        if profile.deadline:
+            key += _encode(standings(profile, observation))
         if profile.banner is not None:
             key += _encode(observation.authentication_banner)
     return key

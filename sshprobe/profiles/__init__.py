@@ -11,12 +11,14 @@ from sshprobe.profiles.load import (
     parse_profile,
 )
 from sshprobe.profiles.model import (
+    DEADLINE_SECTIONS,
     DEFAULT_PROFILE,
     FORBIDDING_WORDS,
     WORDS,
     AlgorithmRule,
     AuthenticationRule,
     BannerRule,
+    Deadline,
     Explained,
     GroupExchangeRule,
     HostKeyRule,
@@ -30,12 +32,14 @@ from sshprobe.profiles.model import (
 from sshprobe.profiles.stock import is_stock
 
 __all__ = [
+    "DEADLINE_SECTIONS",
     "DEFAULT_PROFILE",
     "FORBIDDING_WORDS",
     "WORDS",
     "AlgorithmRule",
     "AuthenticationRule",
     "BannerRule",
+    "Deadline",
     "Explained",
     "GroupExchangeRule",
     "HostKeyRule",

@@ -19,7 +19,7 @@ DEEPEST = 8
 OWN = ("id", "title", "version", "date", "source")
 """Fields that are never inherited: a profile with changes is another profile."""
 
-ADDED = ("explained", "waiver")
+ADDED = ("explained", "waiver", "deadline")
 """Arrays of tables that add up. The profile's own come first, so that their numbers fit its file."""
 
 

@@ -19,6 +19,7 @@ from sshprobe.profiles.model import (
     WORDS,
     AuthenticationRule,
     BannerRule,
+    Deadline,
     HostKeyRule,
     KexRule,
     MinimumBits,
@@ -188,6 +189,10 @@ def _check(profile: Profile, reader: TomlText) -> None:
         seen.add(item.id)
     for index, waiver in enumerate(profile.waiver):
         _check_waiver(waiver, ("waiver", index), reader)
+    for index, deadline in enumerate(profile.deadline):
+        _check_deadline(profile, deadline, ("deadline", index), reader)
+    if profile.at is not None:
+        reader.fail(("at",), "is not for files: `grade --at DATE` sets it")
 
 
 def _check_authentication(rule: AuthenticationRule, reader: TomlText) -> None:
@@ -246,6 +251,20 @@ def _check_waiver(waiver: Waiver, place: Place, reader: TomlText) -> None:
             reader.fail((*place, "hosts"), f"`{text}` {error}", text)
 
 
+def _check_deadline(profile: Profile, deadline: Deadline, place: Place, reader: TomlText) -> None:
+    for field in ("document", "where"):
+        if not getattr(deadline, field).strip():
+            reader.fail((*place, field), "is empty")
+    if profile.algorithms(deadline.section) is None:
+        reader.fail((*place, "section"), f"the profile has no section [{deadline.section}]")
+    if not deadline.kinds and not deadline.names:
+        reader.fail((*place, "kinds"), "is empty, and so is `names`: the deadline is about nothing")
+    if deadline.kinds and deadline.section not in ("kex", "host_key"):
+        reader.fail((*place, "kinds"), "is for the sections kex and host_key: give `names`")
+    if deadline.names:
+        _check_names(deadline.names, (*place, "names"), reader)
+
+
 def _check_algorithms(profile: Profile, category: AlgorithmType, reader: TomlText) -> None:
     rule = profile.algorithms(category)
     if rule is None:
@@ -255,6 +274,7 @@ def _check_algorithms(profile: Profile, category: AlgorithmType, reader: TomlTex
         _check_names(rule.allowed, place, reader)
     demands = bool(rule.allowed) or any(word in FORBIDDING_WORDS for word in rule.words.values())
     demands |= isinstance(rule, KexRule) and bool(rule.require)
+    demands |= any(deadline.section == category for deadline in profile.deadline)
     demands |= isinstance(rule, HostKeyRule) and rule.min_bits != MinimumBits()
     demands |= isinstance(rule, HostKeyRule) and bool(rule.exact_bits.rsa)
     if not demands:

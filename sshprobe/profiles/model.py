@@ -220,6 +220,36 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The worst severity that it covers. A finding that has become worse was not accepted."""
 
 
+DEADLINE_SECTIONS: tuple[AlgorithmType, ...] = ("kex", "host_key", "cipher", "mac")
+"""The sections whose algorithms can have a deadline."""
+
+Kind = Literal["classical", "hybrid", "pure"]
+"""Kinds of key exchanges and signatures: without post-quantum part, with both parts, or of ML-KEM or ML-DSA alone."""
+
+
+class Deadline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[deadline]]`: the last day of some algorithms in a document. It allows nothing: sections do that."""
+
+    section: Literal["kex", "host_key", "cipher", "mac"]
+    kinds: tuple[Kind, ...] = ()
+    """Algorithms of these kinds, of the sections kex and host_key."""
+    below_bits: int | None = None
+    """Of `kinds`, only algorithms of less strength than this, in bits. Those of unknown strength are left out."""
+    names: tuple[str, ...] = ()
+    """Further algorithms, by any of their names."""
+    until: datetime.date
+    """The last day, in UTC."""
+    only_advises: bool = False
+    """Whether the document only advises against them after that day: a low finding, and not a deviation."""
+    document: str
+    where: str
+    """The section of the document."""
+    binding: str = ""
+    """The systems that are bound by it: "national security systems"."""
+    checked: bool = False
+    """Whether the date was checked against the document itself."""
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One edition of a document of recommendations."""
 
@@ -250,6 +280,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     user_key: UserKeyRule | None = None
     explained: tuple[Explained, ...] = ()
     waiver: tuple[Waiver, ...] = ()
+    deadline: tuple[Deadline, ...] = ()
+    remark: str = ""
+    """A sentence that every report under this profile begins with: "for inventory"."""
+    at: datetime.date | None = None
+    """The day by which deadlines and waivers are judged, in place of the day of the scan. Never in a file."""
 
     def algorithms(self, category: AlgorithmType) -> AlgorithmRule | None:
         """Return the section of one type of algorithms."""
@@ -261,6 +296,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         place = where or (rule.places.get(name, rule.where) if isinstance(rule, AlgorithmRule) else rule.where)
         return f"{place} [{NOT_VERIFIED}]" if rule.unverified or self.unverified else place
 
+    def cite_deadline(self, deadline: Deadline) -> str:
+        """Return the document and section of a deadline, marked if its date was not checked there."""
+        place = f"{deadline.document}, {deadline.where}"
+        return place if deadline.checked else f"{place} [{NOT_VERIFIED}]"
+
     @property
     def not_verified(self) -> str:
         """The parts that were not checked against the document, in one line."""
@@ -271,7 +311,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def digest(self) -> str:
         """SHA-256 in hex of all that it says, with what it `extends`. Comments and the order of keys do not count."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+        said = msgspec.json.encode(self, order="deterministic")
+        # These fields are newer than the digests in older records.
+        older = said.removesuffix(b',"deadline":[],"remark":"","at":null}')
+        return hashlib.sha256(said if said == older else older + b"}").hexdigest()
 
     def need_server(self) -> None:
         """Raise `InputError` for a profile of clients, which cannot grade a server."""

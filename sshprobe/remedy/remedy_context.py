@@ -32,7 +32,7 @@ SSH1 = "2.0..7.3"
 SSH-2."""
 
 NO_GSS = "GSSAPIKeyExchange no"
-AGAINST_A_NAME = ("forbidden", "unlisted", "stronger", "weak", "dated")
+AGAINST_A_NAME = ("forbidden", "unlisted", "stronger", "weak", "dated", "deadline")
 """Second parts of ids, as in "cipher.weak", of findings against one name."""
 
 OLD_RSA = ("host_key.weak", "ssh-rsa")

@@ -114,4 +114,4 @@ class ScanContext:
         return self.result(result).record
 
     def _has_fast_path(self) -> bool:
-        return self.settings.depth == "lists" and not self._verdicts.has_waivers  # these depend on host and time
+        return self.settings.depth == "lists" and not self._verdicts.depend_on_host

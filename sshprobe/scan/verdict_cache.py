@@ -72,9 +72,9 @@ class VerdictCache:
         self._known: LruCache[bytes, EncodedVerdicts] = LruCache()
 
     @property
-    def has_waivers(self) -> bool:
-        """Whether verdicts depend on host and time, because a profile has waivers."""
-        return any(profile.waiver for profile in self._profiles)
+    def depend_on_host(self) -> bool:
+        """Whether verdicts depend on host or time, because a profile has waivers or deadlines."""
+        return any(profile.waiver or profile.deadline for profile in self._profiles)
 
     def key(self, observation: Observation) -> bytes:
         """Return the key of an observation in this cache."""

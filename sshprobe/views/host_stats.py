@@ -123,7 +123,7 @@ def _of_verdict(verdict: Verdict) -> VerdictStats:
     )
 
 
-OF_ALGORITHMS = frozenset({"dated", "forbidden", "missing", "stronger", "unlisted", "weak"})
+OF_ALGORITHMS = frozenset({"dated", "deadline", "forbidden", "missing", "stronger", "unlisted", "weak"})
 """Reasons, as in "kex.weak", of findings on an offered or missing algorithm. They are counted by algorithm."""
 
 

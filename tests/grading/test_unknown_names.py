@@ -108,6 +108,8 @@ def test_broken_names_never_pass(profile: Profile, category: AlgorithmType, name
     good = server()
     if grade(good, profile).compliant is not True:
         pytest.skip("has closed lists besides")
+    if profile.algorithms(category) is None and name in ("3des", "blowfish"):
+        pytest.skip("without a section, only weaknesses of high severity are open")
     verdict = grade(with_name(good, category, name), profile)
     assert verdict.compliant is not True
 

@@ -28,6 +28,7 @@ FILES = available_profiles()
 STOCK = [f"openssh-{version}" for version in RELEASES]
 # For documents that are not public, or do not name SSH algorithms.
 NOT_WHOLLY_VERIFIED = {
+    "asd-ism",
     "bsi-tr-02102-4",
     "cis-debian-12",
     "cis-debian-12-level-2",
@@ -36,9 +37,12 @@ NOT_WHOLLY_VERIFIED = {
     "cis-ubuntu-24.04",
     "cis-ubuntu-24.04-level-2",
     "cnsa-1.0",
+    "cnsa-2.0",
     "fips-140-3",
+    "nist-ir-8547",
     "pci-dss",
     "stig-rhel-9",
+    "us-eo-14412",
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from sshprobe.cli.exit_codes import THRESHOLDS
 from sshprobe.cli.options.values import Command, Suggested, add_together
+from sshprobe.cli.output_file import note
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,12 +75,38 @@ def grading_options(command: Command) -> Command:
     return add_together(command, _OPTIONS, name="grading", parameters=GradingOptions._fields, make=GradingOptions)
 
 
-def load_profiles(names: tuple[str, ...]) -> list[Profile]:
-    """Return the named profiles, each once.
+class _Day(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A day, "2031-01-01"."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Return the day."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a date such as 2031-01-01", param, ctx)
+
+
+at_option = click.option(
+    "--at",
+    type=_Day(),
+    metavar="DATE",
+    help="Judge deadlines and waivers as of DATE, e.g. 2031-01-01.  [default: the day of each scan]",
+)
+"""Adds `--at`."""
+
+
+def load_profiles(names: tuple[str, ...], *, at: date | None = None) -> list[Profile]:
+    """Return the named profiles, each once, and print their remarks.
+
+    `at`: the day by which their deadlines and waivers are judged. None: the day of the scan.
 
     Raises:
         InputError: if one is unknown, invalid or for clients, or two different ones have the same id.
     """
+    import msgspec
+
     from sshprobe.profiles import load_profile
 
     profiles: dict[str, Profile] = {}
@@ -88,4 +116,7 @@ def load_profiles(names: tuple[str, ...]) -> list[Profile]:
         if profile.id in profiles and profiles[profile.id] != profile:
             raise InputError(f"two profiles have the id `{profile.id}`", source=name)
         profiles[profile.id] = profile
-    return list(profiles.values())
+    for profile in profiles.values():
+        if profile.remark:
+            note(f"{profile.id}: {profile.remark}")
+    return [msgspec.structs.replace(profile, at=at) for profile in profiles.values()] if at else list(profiles.values())

@@ -44,7 +44,7 @@ def applicable_waivers(profile: Profile, observation: Observation) -> tuple[Stan
     """Return the waivers for this host. Nothing else in a verdict depends on its identity and the date."""
     if not profile.waiver:
         return ()
-    day = _day(observation)
+    day = judged_day(profile, observation)
     found: list[Standing] = []
     for number, waiver in enumerate(profile.waiver):
         for text in waiver.hosts:
@@ -78,8 +78,13 @@ def _standing(waiver: Waiver, day: str | None) -> Literal["holds", "ran out", "u
     return "holds" if day <= waiver.until.isoformat() else "ran out"
 
 
-def _day(observation: Observation) -> str | None:
-    """Return the day of the scan in UTC, "2026-11-21". None: the record does not say it."""
+def judged_day(profile: Profile, observation: Observation) -> str | None:
+    """Return the day by which waivers and deadlines are judged, "2026-11-21".
+
+    It is `Profile.at`, or the day of the scan in UTC. None: the record does not have that.
+    """
+    if profile.at is not None:
+        return profile.at.isoformat()
     seconds = timestamps.parse(observation.started_at)
     return None if seconds is None else timestamps.format_day(seconds)
 

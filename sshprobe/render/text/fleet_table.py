@@ -21,7 +21,7 @@ from sshprobe.views.host_stats import HostStats, VerdictStats, letter, status_ma
 _NOT_WORDS = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}
 """Texts, after a number of hosts, of statuses that need more than a blank for "_"."""
 
-_OF_A_NAME = frozenset({"forbidden", "unlisted", "weak", "dated"})
+_OF_A_NAME = frozenset({"forbidden", "unlisted", "weak", "dated", "deadline"})
 """Reasons for which the algorithm's name is enough: the fault is that it is offered."""
 
 _LEAST_WORST = 20
