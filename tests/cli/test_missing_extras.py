@@ -19,6 +19,7 @@ NEEDED = {
     ("junitparser", "report"): ("scan", "127.0.0.1:1", "--format", "junit"),
     ("prometheus_client", "report"): ("scan", "127.0.0.1:1", "-o", "ssh.prom"),
     ("jinja2", "report"): ("report", "scan.jsonl", "--format", "html"),
+    ("starlette", "serve"): ("serve",),
 }
 """Package and extra to a command that needs them."""
 
@@ -31,7 +32,7 @@ def test_one_line_says_what_to_install(package: str, extra: str, tmp_path: Path)
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(
-        rf"error: --[a-z ]+: needs {package.replace('_', '-')}: pip install 'sshprobe\[{extra}\]'\n", done.stderr
+        rf"error: (--)?[a-z ]+: needs {package.replace('_', '-')}: pip install 'sshprobe\[{extra}\]'\n", done.stderr
     )
 
 

@@ -129,6 +129,13 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _until_it_listens(line: str) -> str:
+    """Return a command line that ends a server once it listens, on a free port."""
+    line = line.replace("sshprobe serve", "sshprobe serve --listen 127.0.0.1:0")
+    end = "server=$COPROC_PID; grep -m1 'Listening on' <&${COPROC[0]}; kill $server; wait $server"
+    return f"coproc {{ exec {line} 2>&1; }}; {end}"
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("page", "line"), LINES, ids=[line for _, line in LINES])
 async def test_a_command_line_runs(page: str, line: str, desk: tuple[str, Path], tmp_path: Path) -> None:
@@ -138,6 +145,8 @@ async def test_a_command_line_runs(page: str, line: str, desk: tuple[str, Path],
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     if "--save-as" in line:
         shutil.rmtree(tmp_path / "config")  # a name is saved once
+    if line.startswith("sshprobe serve"):
+        line, there = _until_it_listens(line), there.partition(":")[0]
     run = await asyncio.to_thread(_run, NETWORK.sub(there, line).replace("10.1.*", "127.0.*"), tmp_path)
     allowed = EXIT_CODES if line.startswith("sshprobe") else {0}
     assert run.returncode in allowed, f"{page}: {line}\n{run.stderr}"

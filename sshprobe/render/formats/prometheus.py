@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
-from sshprobe.views.metrics import METRICS, host_samples
+from sshprobe.views.metrics import METRICS, Sample, host_samples
 
 _BATCH = 500
 """Hosts whose series become text together."""
@@ -46,6 +46,14 @@ class _Lines(tempfile.SpooledTemporaryFile[bytes]):
         self.write(text.split(b"\n", 2)[2] if self.tell() else text)
 
 
+def metric_families(samples: Iterable[Sample]) -> list[Metric]:
+    """Return the metrics with a sample, in the order of `METRICS`."""
+    families = {name: GaugeMetricFamily(name, words) for name, words in METRICS.items()}
+    for metric, labels, value in samples:
+        families[metric].add_sample(metric, labels, value)
+    return [family for family in families.values() if family.samples]
+
+
 class PrometheusWriter(HostWriter):
     """Writes the series of hosts, sorted by metric. Of two records of a host and address, the first counts."""
 
@@ -71,14 +79,14 @@ class PrometheusWriter(HostWriter):
 
     def _encode_hosts(self) -> None:
         context = self._context
-        families = {name: GaugeMetricFamily(name, words) for name, words in METRICS.items()}
-        for host in self._hosts:
-            for metric, labels, value in host_samples(host, context.release, changed_at=context.keys_changed_at(host)):
-                families[metric].add_sample(metric, labels, value)
+        samples = (
+            sample
+            for host in self._hosts
+            for sample in host_samples(host, context.release, changed_at=context.keys_changed_at(host))
+        )
+        for family in metric_families(samples):
+            self._waiting[family.name].add(family)
         self._hosts.clear()
-        for name, family in families.items():
-            if family.samples:
-                self._waiting[name].add(family)
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write all metrics that have a series."""

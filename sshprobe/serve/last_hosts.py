@@ -1,0 +1,29 @@
+"""The last records of hosts in a history, for /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sshprobe.model.records import HostRecord
+from sshprobe.store.history.database import Database
+from sshprobe.store.history.queries import records, scans
+
+MAX_HOSTS = 1000
+"""Hosts on /metrics. A larger fleet belongs into a file: `sshprobe report --format prometheus`."""
+
+MAX_SCANS = 20
+"""Scans that are read, the newest first: each may be of another network."""
+
+
+def last_hosts(database: Database) -> Iterator[HostRecord]:
+    """Yield the last record of each host, of the newest scans first. Raises `InputError` if it cannot be read."""
+    seen: set[tuple[str, int, str | None]] = set()
+    for scan in scans(database)[:MAX_SCANS]:
+        for record in records(database, scan):
+            place = record.host, record.port, record.address
+            if place in seen:
+                continue
+            if len(seen) == MAX_HOSTS:
+                return
+            seen.add(place)
+            yield record
