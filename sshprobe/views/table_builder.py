@@ -98,8 +98,8 @@ class TablesBuilder:
         remedy = self._remedy(record) if record.verdicts else None
         # Without `observed`, which names other hosts: the keys are listed with all of theirs.
         across = [msgspec.structs.replace(each, observed="") for each in record.fleet_findings]
-        for finding in (*(each for verdict in record.verdicts for each in verdict.findings), *record.fleet_findings):
-            if finding.id in _OF_KEYS:
+        for finding in (*(record.verdicts[0].findings if record.verdicts else ()), *record.fleet_findings):
+            if finding.id in _OF_KEYS or (finding.id == "host_key.size" and finding.severity in _SEVERE):
                 self._mark_keys(record, finding)
         self._hosts.append(
             _Host(
@@ -229,6 +229,9 @@ _OF_KEYS = frozenset(
     )
 )
 """Findings on the numbers of a key. Their algorithm is its type."""
+
+_SEVERE = ("critical", "high", "medium")
+"""Severities of keys that are too small. Profiles advise larger ones of most RSA keys that are in use, as a low one."""
 
 _OF_ONE_HOST: dict[str, Any] = {
     "target": "",

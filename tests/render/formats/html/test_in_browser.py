@@ -168,6 +168,10 @@ def test_no_barrier(open_page: Open, content: bytes, colours: str) -> None:
 
 def test_theme_and_labels(open_page: Open, content: bytes) -> None:
     shown = open_page(content, "#labels")
+    shown.keyboard.press("Tab")
+    shown.keyboard.press("Enter")
+    assert shown.evaluate("document.activeElement.id") == "main"
+    assert shown.url.endswith("#labels")
     light = shown.evaluate("getComputedStyle(document.body).backgroundColor")
     shown.get_by_role("button", name="Dark colours").click()
     assert shown.evaluate("getComputedStyle(document.body).backgroundColor") != light

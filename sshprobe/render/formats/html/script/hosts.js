@@ -185,7 +185,7 @@ function labelField(model, filters, set) {
 /** Return a chip for each filter that has no field of its own, with a button that removes it. */
 function filterChips(filters, remove) {
   return activeFilters(filters)
-    .filter(([name]) => !["q", "grade", "complies", "severity"].includes(name))
+    .filter(([name, value]) => !["q", "grade", "complies", "severity"].includes(name) && !(name === "label" && value))
     .map(([name, value]) => {
       const { name: title, words = (same) => same } = FILTERS[name];
       const label = `Remove the filter ${title}`;

@@ -141,11 +141,11 @@ function keysView(model) {
       {
         id: "key",
         title: "Fingerprint",
-        className: "wide mono",
+        className: "key mono",
         cell: (row) => link(target(row), foreign(row.key.fingerprint)),
         value: (row) => row.key.fingerprint,
       },
-      { id: "type", title: "Type", className: "second", cell: (row) => foreign(row.key.type), value: (row) => row.key.type },
+      { id: "type", title: "Type", className: "key-type second", cell: (row) => foreign(row.key.type), value: (row) => row.key.type },
       { id: "bits", title: "Bits", className: "number third", first: "descending", cell: (row) => String(row.key.bits ?? ""), value: (row) => row.key.bits ?? 0 },
       {
         id: "findings",
@@ -190,9 +190,9 @@ function labelsView(model) {
       {
         id: "complying",
         title: "Comply",
-        className: "number",
+        className: "number comply",
         first: "descending",
-        cell: (row) => (row.graded ? `${row.complying} of ${row.graded}` : ""),
+        cell: (row) => (row.graded ? `${row.complying.toLocaleString("en")} (${percent(row.complying, row.graded)})` : ""),
         value: (row) => (row.graded ? row.complying / row.graded : -1),
       },
       HOSTS_COLUMN(model.hosts.length),

@@ -16,6 +16,7 @@ let model = null;
 let table = null;
 const places = new Map(); // how far each address was scrolled
 let shown = "";
+const report = document.title;
 
 function show(first = false) {
   const address = parseAddress(location.hash);
@@ -25,7 +26,7 @@ function show(first = false) {
   document.getElementById("main").replaceChildren(node);
   ready?.();
   table?.measure();
-  document.title = `${title} · SSH report`;
+  document.title = `${title} · ${report}`;
   markLinks(address.view === "host" ? "hosts" : address.view);
   shown = location.hash;
   if (first) return;
@@ -108,8 +109,15 @@ function follow() {
   addEventListener("scroll", () => (places.set(shown, scrollY), redraw()), { passive: true });
   addEventListener("resize", redraw);
   addEventListener("hashchange", () => show());
+  document.querySelector(".skip").addEventListener("click", skip);
   addEventListener("beforeprint", () => table?.draw(true));
   addEventListener("afterprint", () => table?.draw());
+}
+
+/** The address names the view, so the link to the content must not change it. */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
 }
 
 async function start() {

@@ -78,7 +78,7 @@ class Table {
       pieces.push(this.drawn.get(at));
       next = at + 1;
     }
-    if (next < this.rows.length) pieces.push(this.space(this.rows.length - next));
+    if (next < this.rows.length) pieces.push(this.space(this.rows.length - next, all));
     for (const at of this.drawn.keys()) if (!wanted.includes(at)) this.drawn.delete(at);
     this.replace(pieces);
     this.measure();
@@ -129,9 +129,10 @@ class Table {
     location.hash = this.target(row);
   }
 
-  space(rows) {
-    const cell = element("td", { colspan: this.columns.length });
-    cell.style.height = `${rows * this.height}px`;
+  space(rows, isPrinted = false) {
+    const words = isPrinted ? `${count(rows, "more row")} on the screen` : "";
+    const cell = element("td", { colspan: this.columns.length }, words);
+    if (!isPrinted) cell.style.height = `${rows * this.height}px`;
     return element("tr", { class: "space", "aria-hidden": "true" }, cell);
   }
 
