@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from click.core import ParameterSource
 
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_option
-from sshprobe.cli.options.history import history_option
+from sshprobe.cli.options.history import history_option, open_database
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 )
 @click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show every host and every key in the table.")
 @quiet_option("Print only the report and errors.")
-@history_option("Show grades of earlier scans, and changes, in an HTML page.")
+@history_option("Read earlier scans: for an HTML page, and for metrics of changed keys.")
 @click.option(
     "--compare-with", "older", type=FILE, metavar="OLD", help="Show in an HTML page what changed since these records."
 )
@@ -118,6 +119,8 @@ def report(
 
             earlier = EarlierScans(records, older, history, lambda: saved.header)
             asked = asked._replace(changes=earlier.changes, trend=earlier.trend)
+        elif format_ == "prometheus" and history is not None:
+            asked = asked._replace(keys_changed_at=_key_changes(history))
         with open_writer(format_, output, asked) as writer:
             for record in _chosen(saved.hosts(writer.header), wanted, index, line):
                 counts.add(record)
@@ -148,12 +151,23 @@ def _check_earlier_scans(context: click.Context, format_: str, records: Sequence
     for name, option in (("history", "--history"), ("older", "--compare-with")):
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
+        if format_ == "prometheus" and name == "history":
+            continue
         if format_ != "html":
             raise click.UsageError(f"`{option}` needs `--format html`: `sshprobe diff` shows changes on a terminal")
         if wanted.is_active:
             raise click.UsageError(f"`{option}` compares all hosts: omit the filters")
         if name == "older" and "-" in records:
             raise click.UsageError("`--compare-with` reads the records twice: name a file and not standard input")
+
+
+def _key_changes(history: str) -> Callable[[HostRecord], float | None]:
+    """Return a function from a host to when a history first saw its keys changed."""
+    with contextlib.closing(open_database(history)) as database:
+        from sshprobe.store.history.key_changes import key_changes
+
+        found = key_changes(database)
+    return lambda record: found.get((record.host.lower(), record.port))
 
 
 def _format_of(name: str) -> str:

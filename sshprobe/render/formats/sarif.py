@@ -8,6 +8,7 @@ else the line of the record, else the host as "ssh://host:port". GitHub refuses 
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
@@ -32,6 +33,8 @@ _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "no
 
 _SECURITY_SEVERITY = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.5", "note": "0.0"}
 """Severity to a value in GitHub's ranges for `security-severity`: critical over 9.0, high from 7.0, medium from 4.0."""
+
+_IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\]")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -162,7 +165,7 @@ def _result(host: HostRecord, found: HostFinding) -> dict[str, Any]:
 def _place(result: _Result, line: tuple[str, int] | None) -> dict[str, Any]:
     """Return the location of a result. A relative path stays one: GitHub looks for it in the repository."""
     if line is None:
-        uri, number = f"ssh://{quote(result.host, safe=':[]%')}", 1
+        uri, number = f"ssh://{_authority(result.host)}", 1
     else:
         uri, number = quote(line[0].encode("utf-8", "surrogateescape")), line[1]
         uri = f"file://{uri}" if uri.startswith("/") else uri
@@ -170,6 +173,12 @@ def _place(result: _Result, line: tuple[str, int] | None) -> dict[str, Any]:
         "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": number}},
         "logicalLocations": [{"fullyQualifiedName": result.host, "kind": "resource"}],
     }
+
+
+def _authority(place: str) -> str:
+    """Return "host:port" as in a URI (RFC 3986 section 3.2): records can come from anywhere."""
+    host, _, port = place.rpartition(":")
+    return place if _IN_BRACKETS.fullmatch(host) else f"{quote(host, safe='')}:{port}"
 
 
 FORMAT = HostFormat(SarifWriter)
