@@ -54,7 +54,7 @@ def explain(name: str) -> None:
         if is_built_in(name):
             raise InputError(f"`{name}` is a profile: `sshprobe profiles show {name}` prints it")
         close = close_names(name, set(_names()))
-        hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
+        hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name is similar"
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is not a known algorithm, finding or weakness: {hint}")
     blocks = [_finding(text) for text in ([types[name]] if name in types else citing)]

@@ -29,6 +29,7 @@ from sshprobe.cli.standard_streams import standard_input
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
+from sshprobe.render.text.phrases import count
 
 if TYPE_CHECKING:
     from sshprobe.store.history.database import Database
@@ -113,10 +114,10 @@ def show(scan: str, history: str | None, format_: str) -> None:
         print_json({**scan_fields(found), "profiles": [each.id for each in header.profiles], "counters": numbers})
         return
     arguments = escape_unprintable(" ".join(header.arguments))
-    click.echo(f"scan {found.scan_id} of {minutes(found.started_at)}: {found.hosts:,} hosts, {state(found)}")
+    click.echo(f"scan {found.scan_id} of {minutes(found.started_at)}: {count(found.hosts, 'host')}, {state(found)}")
     click.echo(f"sshprobe {arguments}" if arguments else "no arguments")
     if summary is not None:
-        click.echo(f"{summary.connections:,} connections in {duration(found)}")
+        click.echo(f"{count(summary.connections, 'connection')} in {duration(found)}")
     rows = [
         [key.kind, key.scope, key.name, f"{hosts:,}"]
         for kind in _SHOWN
@@ -223,7 +224,8 @@ def trend(name: str | None, of: str, label: str, last: int | None, history: str 
             ]
         )
     elif not found.series:
-        note(f"no scan counted {of}" if name is None else _uncounted(name, known))
+        of_label = f" of hosts with the label {escape_unprintable(label)}" if label else ""
+        note(f"no scan counted {of}{of_label}" if name is None else _uncounted(name, known))
     else:
         print_trend(found, by_scan=by_scan)
 
@@ -257,8 +259,8 @@ def prune(days: float | None, keep: int | None, history: str | None) -> None:
 
         removed = remove(database, days=days, keep=keep)
     click.echo(
-        f"removed {removed.scans:,} scans with {removed.sightings:,} results, {removed.observations:,} observations "
-        f"and {removed.hosts:,} hosts that no other scan has"
+        f"removed {count(removed.scans, 'scan')} with {count(removed.sightings, 'result')}, "
+        f"{count(removed.observations, 'observation')} and {count(removed.hosts, 'host')} that no other scan has"
     )
 
 
@@ -277,7 +279,7 @@ def import_(records: tuple[str, ...], history: str | None) -> None:
             for scan in import_scans(database, read, name):
                 end = "" if scan.complete else ", without its end"
                 others = f", and {scan.superseded:,} records of hosts with a later one" if scan.superseded else ""
-                click.echo(f"imported scan {scan.scan_id}: {scan.hosts:,} hosts{others}{end}")
+                click.echo(f"imported scan {scan.scan_id}: {count(scan.hosts, 'host')}{others}{end}")
 
 
 @history.command()

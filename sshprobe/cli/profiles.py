@@ -222,7 +222,7 @@ def _saved_host(file: str, host: str | None) -> Observation:
     ]
     if len(found) != 1:
         which = "hosts" if host is None else f"records of {host}"
-        raise InputError(f"holds {len(found):,} {which}: name one host", source=file)
+        raise InputError(f"has {len(found):,} {which}: name one host", source=file)
     return found[0]
 
 

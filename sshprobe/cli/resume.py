@@ -210,7 +210,7 @@ def _described(chosen: ChosenTargets) -> str:
     ):
         words += [f"{option} {shlex.quote(str(each))}" for each in names]
     more = f" and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
-    return f"{' '.join(words[:SHOWN])}{more}, port {','.join(map(str, chosen.ports))}"
+    return f"{' '.join(words[:SHOWN])}{more}, default port {','.join(map(str, chosen.ports))}"
 
 
 def refuse_other_settings(

@@ -115,7 +115,7 @@ def _check(source: _Source, on_missing: Callable[[str], None] | None) -> int:
         count.add(record)
     if not count.records:
         cut = "is cut off before the end of its first record"
-        raise InputError(cut if source.is_cut_off else "holds no records", source=source.name)
+        raise InputError(cut if source.is_cut_off else "has no records", source=source.name)
     words = count.words(is_cut_off=source.is_cut_off)
     if words and on_missing is not None:
         on_missing(f"{source.name} {words}")

@@ -162,7 +162,7 @@ class Resumption:
     def _take(self, record: Record | SilentRecord, number: int, start: int, hold: bool) -> None:
         if isinstance(record, SweepRecord):
             if self.header is not None:
-                raise InputError("holds a second sweep", source=self.name, line=number)
+                raise InputError("has a second scan", source=self.name, line=number)
             if record.schema.split(".")[0] != SCHEMA.split(".")[0]:
                 raise InputError(f"has the record format {record.schema}", source=self.name, line=number)
             self.header = record

@@ -68,7 +68,7 @@ def no_ipv4_address(text: str) -> Malformed:
     These are refused: "0177.0.0.1" is 127.0.0.1 to some tools and 177.0.0.1 to others. Read as a name, it would reach
     an address that was excluded in its usual spelling.
     """
-    words = "is not an IPv4 address: that is four numbers of 0 to 255"
+    words = "is not an IPv4 address, which has four numbers from 0 to 255"
     readings = []
     with suppress(OSError):
         readings.append(socket.inet_ntoa(socket.inet_aton(text)))
@@ -78,9 +78,9 @@ def no_ipv4_address(text: str) -> Malformed:
     # RFC 1122 section 3.2.1.3: 0.x.x.x is not a host, so "2222" was meant to be something else.
     readings = [reading for reading in dict.fromkeys(readings) if not reading.startswith("0.")]
     if len(readings) > 1:
-        words += f"; some tools read it as {readings[0]}, others as {readings[1]}: write what is meant"
+        words += f"; some tools read it as {readings[0]}, others as {readings[1]}: write the one that you mean"
     elif readings:
-        words += f"; other tools read it as {readings[0]}: write that if it is meant"
+        words += f"; other tools read it as {readings[0]}: write that if you mean it"
     return Malformed(words)
 
 

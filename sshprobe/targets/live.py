@@ -130,7 +130,7 @@ class LiveTargets(Iterator[Target | None]):
             while (target := next(self)) is None:
                 self._take_chunk(block=True)
         except StopIteration:
-            raise InputError("holds no target", source=STANDARD_INPUT) from None
+            raise InputError("has no target", source=STANDARD_INPUT) from None
         self._first = target
 
     @property
@@ -150,7 +150,7 @@ class LiveTargets(Iterator[Target | None]):
         messages = []
         if not self.bad_lines and not self._has_target:
             self.bad_lines = 1
-            messages.append(f"{STANDARD_INPUT}: holds no target")
+            messages.append(f"{STANDARD_INPUT}: has no target")
         if self.bad_lines > REPORTED:
             messages.append(f"{STANDARD_INPUT}: {self.bad_lines:,} lines were not a target and are not scanned")
         left_out = () if self._source is None else self._source.left_out.items()

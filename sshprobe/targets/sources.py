@@ -27,7 +27,7 @@ _HEADERS = frozenset(
 _NOTHING = frozenset(("null", "none", "undefined", "nan"))
 """Words that jq, Python, JavaScript and pandas print for a missing value. A resolver would look for such a host."""
 
-NOT_TEXT = "is not text: it holds NUL bytes"
+NOT_TEXT = "is not text: it contains NUL bytes"
 
 _MOST_UTF_16 = 2**26
 """Bytes of a file in UTF-16, which is converted in one piece."""
@@ -84,7 +84,7 @@ def _read_lines(stream: IO[bytes], source: str, what: str) -> Iterator[Word]:
             empty = False
             yield Word(text, source, number, labels_of_comment(comment) if sharp else ())
     if empty:
-        raise InputError(f"holds no {what}", source=source)
+        raise InputError(f"has no {what}", source=source)
 
 
 def read_lines(stream: IO[bytes], source: str, *, longest: int, most: int) -> Iterator[tuple[int, bytes]]:
@@ -116,7 +116,7 @@ def read_lines(stream: IO[bytes], source: str, *, longest: int, most: int) -> It
             if len(rest) <= longest:
                 continue
             number += 1
-        raise InputError(f"is longer than {longest:,} bytes: a line holds one entry", source=source, line=number)
+        raise InputError(f"is longer than {longest:,} bytes: a line has one entry", source=source, line=number)
     if rest:
         yield number + 1, rest
 

@@ -86,11 +86,11 @@ def _parse(text: str) -> Spec:
     if _NUMBERS.fullmatch(text):  # most lines of a long list
         return HostSpec(text, _parse_host(text), None)
     if text[0] in "{<":
-        raise Malformed("is not a host: `--inventory` reads JSON and XML, `--from-records` what was scanned")
+        raise Malformed("is not a host: `--inventory` reads JSON and XML, `--from-records` reads records")
     if "://" in text:
         raise Malformed(f"is not a host: leave out the scheme{_as_in(host_of_url(text))}")
     if text.split() != [text]:
-        raise Malformed(f"is not a host: it holds white space{_meant_by_words(text.split())}")
+        raise Malformed(f"is not a host: it contains white space{_meant_by_words(text.split())}")
     if "@" in text:
         raise Malformed(f"is not a host: leave out the user name{_as_in(text.rpartition('@')[2])}")
     if "," in text:
@@ -219,7 +219,7 @@ def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
 def _parse_host(host: str) -> str:
     if ":" in host:
         if not host.isprintable():  # Python accepts any text as a zone, and records would contain it
-            raise Malformed("is not an IPv6 address: it holds characters that cannot be printed")
+            raise Malformed("is not an IPv6 address: it contains characters that cannot be printed")
         try:
             address = IPv6Address(host)
             return ipv6_text(address) if address.ipv4_mapped is None else str(address.ipv4_mapped)

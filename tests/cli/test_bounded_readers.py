@@ -94,7 +94,7 @@ class _Endless(io.RawIOBase):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"\n", "holds no records"),
+        (b"\n", "has no records"),
         (b"{}\n", "is not a record"),
         (b"web1 22\n", "is not a record"),
         (b"\0", "the line is longer than"),

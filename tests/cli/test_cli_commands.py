@@ -256,9 +256,9 @@ def test_a_profile_of_a_saved_host(saved: Path, capsys: pytest.CaptureFixture[st
         assert main(["profiles", "check", made]) == 0
         assert capsys.readouterr().out == f"{made}: ok (ours, 2026-11-20)\n"
     assert main(["profiles", "make", "--from-records", records]) == 2
-    assert capsys.readouterr().err.endswith("saved.jsonl: holds 5 hosts: name one host\n")
+    assert capsys.readouterr().err.endswith("saved.jsonl: has 5 hosts: name one host\n")
     assert main(["profiles", "make", "192.0.2.9", "--from-records", records]) == 2
-    assert capsys.readouterr().err.endswith("holds 0 records of 192.0.2.9: name one host\n")
+    assert capsys.readouterr().err.endswith("has 0 records of 192.0.2.9: name one host\n")
 
 
 def test_no_profile_of_a_host_that_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -391,7 +391,7 @@ def test_words_that_a_report_shows_are_explained(word: str, finding: str, capsys
         ("auth", "`authentication.banner` or `authentication.banner_text` or `authentication.missing` or "),
         ("prime", "`host_key.close_primes` or `host_key.shared_prime`"),
         ("hmac-sha9", "`hmac-sha1`"),
-        ("a", "no name comes close"),
+        ("a", "no name is similar"),
     ],
 )
 def test_similar_names_are_proposed(word: str, proposed: str, capsys: pytest.CaptureFixture[str]) -> None:

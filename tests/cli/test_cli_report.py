@@ -59,8 +59,8 @@ def test_by_host(saved: Path) -> None:
 
 def test_a_report_without_findings_says_what_it_looked_for(tmp_path: Path) -> None:
     nothing = (
-        "This lists shared and broken keys and groups only, and found none. `sshprobe grade` shows the findings of "
-        "each host."
+        "This report lists only shared and broken keys and groups, and found none. "
+        "`sshprobe grade` shows the findings of each host."
     )
     silent = failed("timeout", "no answer")
     one, two = (with_keys(f"192.0.2.{last}", KEYS[2]) for last in (1, 2))
@@ -102,7 +102,7 @@ def test_keys_without_a_finding_are_counted_and_listed_with_v(tmp_path: Path) ->
     assert record.host_keys is not None
     write(tmp_path / "one.jsonl", [record])
     out = sshprobe("report", "one.jsonl", "--by", "key", cwd=tmp_path).stdout.decode()
-    assert f"\n{len(record.host_keys)} host keys without a finding: they are listed with -v.\n" in out
+    assert f"\n{len(record.host_keys)} host keys are without a finding, listed with -v.\n" in out
     assert "SHA256:" not in out
     listed = sshprobe("report", "one.jsonl", "--by", "key", "-v", cwd=tmp_path).stdout.decode()
     assert listed.count("SHA256:") == len(record.host_keys)

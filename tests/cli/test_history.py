@@ -244,7 +244,7 @@ def test_trend(folder: Path) -> None:
         ("algorithms curve25519", "no scan counted curve25519: did you mean curve25519-sha256 or curve25519-sha256@"),
         ("statuses zzzz", "no scan counted zzzz\n"),
         ("algorithms arcfour --last 1", "these scans did not count arcfour, but earlier ones did: see it without"),
-        ("findings --label env=none", "no scan counted findings\n"),
+        ("findings --label env=none", "no scan counted findings of hosts with the label env=none\n"),
     ],
 )
 def test_a_name_that_no_scan_counted(folder: Path, arguments: str, note: str) -> None:
@@ -295,7 +295,7 @@ def test_export_returns_the_records(folder: Path) -> None:
 def test_prune(folder: Path) -> None:
     assert history(folder, "prune", "--older-than", "30000", "--keep", "1").startswith("removed 0 scans")
     assert history(folder, "prune", "--keep", "1") == (
-        "removed 2 scans with 5 results, 2 observations and 1 hosts that no other scan has\n"
+        "removed 2 scans with 5 results, 2 observations and 1 host that no other scan has\n"
     )
     assert [scan["scan_id"] for scan in as_json(folder, "list")] == ["bb03"]
     assert [host["name"] for host in as_json(folder, "hosts")] == ["192.0.2.1", "192.0.2.2"]
@@ -325,7 +325,7 @@ def test_grade_replaces_the_verdicts_of_its_scan(folder: Path) -> None:
 
 def test_import_again_replaces_a_scan(folder: Path) -> None:
     write_scan(folder / "part.jsonl", "aa02", 14, [STEADY], whole=False)
-    assert history(folder, "import", "part.jsonl") == "imported scan aa02: 1 hosts, without its end\n"
+    assert history(folder, "import", "part.jsonl") == "imported scan aa02: 1 host, without its end\n"
     [found] = [scan for scan in as_json(folder, "list") if scan["scan_id"] == "aa02"]
     assert (found["hosts"], found["complete"]) == (1, False)
     assert "running or killed" in history(folder, "list")

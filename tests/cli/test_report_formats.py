@@ -58,7 +58,7 @@ def test_a_scan_writes_a_report_and_notes_that_it_keeps_no_records(tmp_path: Pat
 
 def test_bad_input_leaves_no_report(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_bytes(b"")
-    for name, words in (("empty.jsonl", "holds no records"), ("none", "No such file")):
+    for name, words in (("empty.jsonl", "has no records"), ("none", "No such file")):
         run = sshprobe("report", name, "-o", "fleet.csv", cwd=tmp_path)
         assert (run.returncode, run.stdout) == (2, b"")
         assert words in run.stderr.decode()

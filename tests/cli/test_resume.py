@@ -67,7 +67,7 @@ def test_resume_takes_targets_and_settings_from_the_header(folder: Path) -> None
     for number in range(3):
         cut(folder / "x.jsonl", number)
         run = sshprobe("scan", "--resume", "x.jsonl", "--timeout", "5", "-c", "7", cwd=folder)
-        note = "note: x.jsonl is resumed with 127.0.0.4 -f hosts.txt --exclude 127.0.0.3, port 1,7\n"
+        note = "note: x.jsonl is resumed with 127.0.0.4 -f hosts.txt --exclude 127.0.0.3, default port 1,7\n"
         assert (run.returncode, run.stderr.decode()) == (3, note)
         assert lines(folder / "x.jsonl")[0] == header
         assert hosts(folder / "x.jsonl") == whole

@@ -89,8 +89,8 @@ def line(record: Record) -> bytes:
 
 
 BROKEN = {
-    b"": "records: holds no records",
-    b"\n\n": "records: holds no records",
+    b"": "records: has no records",
+    b"\n\n": "records: has no records",
     b"hello\n": "records:1: is not a record: a record is a JSON object",
     b"192.0.2.1:22\n": "records:1: is not a record: a record is a JSON object",
     b"\x00\xff": "records:1: is not a record: ",

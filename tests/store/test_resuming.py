@@ -88,7 +88,7 @@ def test_a_file_without_a_scan_is_an_error(tmp_path: Path) -> None:
         resumed(tmp_path / "r", lines(host("192.0.2.1")))
     with pytest.raises(InputError, match="r:2: is not a record of a scan"):
         resumed(tmp_path / "r", lines(HEADER) + b"{}\n" + lines(host("192.0.2.1")))
-    with pytest.raises(InputError, match="r:3: holds a second sweep"):
+    with pytest.raises(InputError, match="r:3: has a second scan"):
         resumed(tmp_path / "r", lines(HEADER, host("192.0.2.1"), HEADER, host("192.0.2.2")))
     with pytest.raises(InputError, match="cannot be read"):
         Resumption(str(tmp_path / "missing"), all_addresses=False)

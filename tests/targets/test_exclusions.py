@@ -43,5 +43,5 @@ def test_an_unreadable_exclude_file_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a network"):
         Exclusions.parse(["10.0.0.0/33"])
     (tmp_path / "empty.txt").write_text("#\n")
-    with pytest.raises(InputError, match="holds no exclusion"):
+    with pytest.raises(InputError, match="has no exclusion"):
         Exclusions.parse(files=[str(tmp_path / "empty.txt")])

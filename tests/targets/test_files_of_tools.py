@@ -170,7 +170,7 @@ def test_grepable_output() -> None:
     assert of(only_up, port=24) == {("192.0.2.1", 24)}
     header = "# Nmap 7.93 scan initiated Mon Nov 23 10:00:00 2026 as: nmap %s -oG out 192.0.2.1\n"
     assert of(header % "-n -sn" + only_up) == {("192.0.2.1", 22)}
-    assert error(header % "-p 80" + only_up) == ": holds no target"
+    assert error(header % "-p 80" + only_up) == ": has no target"
     for format_ in (None, "masscan"):
         assert of(MASSCAN_GREPABLE, format_) == {("192.0.2.1", 2222)}
     assert error(GREPABLE + "else\n").startswith(":7: is not a line of `-oG`")
@@ -308,7 +308,7 @@ def test_lines_of_known_hosts() -> None:
         (bz2.compress(b"web1\n"), ": is compressed: `bzcat FILE | sshprobe scan --inventory -`"),
         (gzip.compress(b"web1\n" * 100, mtime=0)[:-9], ": is a compressed file that is cut off"),
         (gzip.compress(gzip.compress(b"web1\n", mtime=0), mtime=0), ": is compressed: decompress it"),
-        (b"web1\0\n", ": is not text: it holds NUL bytes"),
+        (b"web1\0\n", ": is not text: it contains NUL bytes"),
         (b"\xff\xfeweb", ": is not UTF-16 text"),
         (
             b"Host;IP\nweb1;192.0.2.1\n",
@@ -321,7 +321,7 @@ def test_lines_of_known_hosts() -> None:
         ),
         (
             b"192.0.2.1 192.0.2.2\n",
-            ':1: "192.0.2.1 192.0.2.2" is not a host: it holds white space; write one host a line',
+            ':1: "192.0.2.1 192.0.2.2" is not a host: it contains white space; write one host a line',
         ),
         (
             b"Host web1\nHost web2\n",
@@ -354,7 +354,7 @@ def test_other_files_are_refused(data: bytes, words: str) -> None:
 @pytest.mark.parametrize("format_", [None, *FORMATS])
 @pytest.mark.parametrize("as_file", [True, False])
 def test_an_endless_file_is_one_line(format_: str | None, as_file: bool) -> None:
-    with Path("/dev/zero").open("rb") as stream, pytest.raises(InputError, match=r"is not text: it holds NUL bytes"):
+    with Path("/dev/zero").open("rb") as stream, pytest.raises(InputError, match=r"is not text: it contains NUL bytes"):
         parse_targets([], inventories=["/dev/zero" if as_file else "-"], inventory_format=format_, stdin=stream)
 
 
@@ -387,7 +387,7 @@ def test_an_endless_list_is_one_line() -> None:
         with Path("/dev/zero").open("rb") as zeros, pytest.raises(InputError, match=r":1: is not text"):
             parse_targets([], files=[name], stdin=zeros)
     for data, words in (
-        (b"a" * 70_000, ":1: is longer than 65,536 bytes: a line holds one entry"),
+        (b"a" * 70_000, ":1: is longer than 65,536 bytes: a line has one entry"),
         (b"web1\n" + b"a" * 70_000 + b"\n", ":2: is longer than 65,536 bytes"),
         (gzip.compress(b"web1\n", mtime=0), ": is compressed: decompress it"),
     ):

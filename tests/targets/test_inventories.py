@@ -98,15 +98,15 @@ BOMB = '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">'
     [
         (f"<!DOCTYPE nmaprun [\n{BOMB}]>\n<nmaprun><host>&b;</host></nmaprun>", ":1: declares entities"),
         (f"<!DOCTYPE x [<!ELEMENT x ANY>\n{BOMB}]>\n<nmaprun/>", ":1: declares entities"),
-        ('<!DOCTYPE n SYSTEM "file:///etc/passwd">\n<nmaprun/>', ": holds no target"),
+        ('<!DOCTYPE n SYSTEM "file:///etc/passwd">\n<nmaprun/>', ": has no target"),
         ("<html><body></body></html>", ":1: is not nmap XML: it begins with <html>"),
-        ("<nmaprun>\n<host>\n", ": holds no target; is cut off in line 3: only the hosts before"),
+        ("<nmaprun>\n<host>\n", ": has no target; is cut off in line 3: only the hosts before"),
         ("<nmaprun>\n<host></nmaprun>", ":2: is not XML: mismatched tag"),
         (HEAD + '<host><address addr="a b" addrtype="ipv4"/></host></nmaprun>', ':4: "a b" is not a host name'),
         (HEAD + "\n<host></host></nmaprun>", ":5: the host is not a string"),
         (NMAP.replace('"2022"', '"70000"'), ':5: "70000" is not a port: ports are 1 to 65535'),
         (NMAP.replace('"2022"', '"&undefined;"'), ":9: is not XML: undefined entity"),
-        (HEAD + "</nmaprun>", ": holds no target"),
+        (HEAD + "</nmaprun>", ": has no target"),
     ],
 )
 def test_other_xml_is_not_a_report_of_nmap(folder: Folder, report: str, message: str) -> None:
@@ -279,7 +279,7 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
     assert folder.error(json.dumps(bad)) == ':1: host "web1": "99999" is not a port: ports are 1 to 65535'
     bad = {"_meta": {"hostvars": {"web1": {"ansible_host": ["secret"]}}}}
     reason = 'hosts whose `ansible_host` is null, a list or empty; the first is "web1"'
-    assert folder.error(json.dumps(bad)) == f": holds no target; 1 left out: {reason}"
+    assert folder.error(json.dumps(bad)) == f": has no target; 1 left out: {reason}"
     bad = {"_meta": {"hostvars": {"we b\x1b": {}}}}
     assert folder.error(json.dumps(bad)) == ':1: host "we b\\x1b": "we b\\x1b" is not a host name: ' + (
         "its parts are letters, digits and inner hyphens"
@@ -295,12 +295,12 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
         ('{"ip": "192.0.2.1", "ports": [{"port": 22}]}\n{"ip": "192.0.2.1", por', ":2: is not JSON"),
         ('["web1"]', ":1: is not an inventory: a JSON object belongs here"),
         ("[] {}", ':1: is not JSON: something follows its "]"'),
-        ("[]", ": holds no target"),
+        ("[]", ": has no target"),
         ("[[[{}]]]", ":1: is not an inventory"),
         ("{}", ":1: is not a known inventory"),
         ('\n{"a": {"ghosts": []}}', ":2: is not a known inventory"),
-        ('{"type":"sweep"}', ":1: holds records of a sweep: use `--from-records`"),
-        ('{"sweep":{},"hosts":[],"summary":{}}', ":1: holds records of a sweep"),
+        ('{"type":"sweep"}', ":1: has records of a scan: use `--from-records`"),
+        ('{"sweep":{},"hosts":[],"summary":{}}', ":1: has records of a scan"),
         ('{"ip": "192.0.2.1", "ports": 22}', ':1: "ports" is not a list'),
         ('{"ip": "192.0.2.1", "ports": [22]}', ':1: "ports" is not a list'),
         ('{"ip": "192.0.2.1", "ports": [{}]}', ':1: "" is not a port'),
@@ -402,7 +402,7 @@ def test_ssh_agrees_with_the_inventory(folder: Folder) -> None:
         ('Host "a\nPort 22\n', ":1: `host` has a quote that does not end"),
         ("Host b\nPort 22\nMatch host\n", ":3: `match` has no argument for `host`"),
         ("Host b\nPort 22\nMatch all host x\n", ":3: `match` has criteria beside `all`"),
-        ("Host *\n  Port 22\n", ": holds no target; 1 left out: patterns"),
+        ("Host *\n  Port 22\n", ": has no target; 1 left out: patterns"),
     ],
 )
 def test_other_files_are_not_an_ssh_config(folder: Folder, config: str, message: str) -> None:
@@ -455,7 +455,7 @@ def test_an_alias_in_known_hosts_costs_no_other_name(folder: Folder, name: str) 
     ]
     reason = f'names that are not host names, such as those of `HostKeyAlias`; the first is "{name}" in line 2'
     assert folder.notices(content) == [f"2 left out: {reason}"]
-    assert folder.error(f"\n{name} {KEY}\n") == f": holds no target; 1 left out: {reason}"
+    assert folder.error(f"\n{name} {KEY}\n") == f": has no target; 1 left out: {reason}"
 
 
 def test_hashed_known_hosts(folder: Folder) -> None:
@@ -463,7 +463,7 @@ def test_hashed_known_hosts(folder: Folder) -> None:
     folder.path.write_text(f"web1,192.0.2.1 {KEY}\n[web2]:2222 {KEY}\n")
     subprocess.run([keygen, "-q", "-H", "-f", folder.path], check=True, capture_output=True)
     content = folder.path.read_text()
-    assert folder.error(content) == ": holds no target; 3 left out: hashed host names, which cannot be read"
+    assert folder.error(content) == ": has no target; 3 left out: hashed host names, which cannot be read"
     assert folder.notices(content + f"web4 {KEY}\n") == ["3 left out: hashed host names, which cannot be read"]
 
 
@@ -519,4 +519,4 @@ def test_the_unspecified_address_is_left_out(folder: Folder) -> None:
     assert folder.read(content) == [("web", "192.0.2.1", 22)]
     left_out = "1 left out: the unspecified address, which is not a host"
     assert folder.notices(content) == [left_out]
-    assert folder.error("saddr\n0.0.0.0\n") == f": holds no target; {left_out}"
+    assert folder.error("saddr\n0.0.0.0\n") == f": has no target; {left_out}"

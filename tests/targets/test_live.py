@@ -83,7 +83,7 @@ def test_duplicates_are_dropped_among_the_last_targets(monkeypatch: pytest.Monke
     assert notes == [f"standard input: {words}"]
 
 
-@pytest.mark.parametrize(("data", "words"), [(b"", "holds no target"), (b"\x1f\x8b\x08", "is compressed")])
+@pytest.mark.parametrize(("data", "words"), [(b"", "has no target"), (b"\x1f\x8b\x08", "is compressed")])
 def test_a_stream_without_a_target_is_an_error(data: bytes, words: str) -> None:
     with pytest.raises(InputError, match=f"standard input: {words}"):
         LiveTargets(io.BytesIO(data), (22,)).wait()

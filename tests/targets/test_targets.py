@@ -210,7 +210,7 @@ MALFORMED = {
     "root@host": "leave out the user name",
     "ssh://host": "leave out the scheme",
     "two hosts": "white space",
-    '{"type":"sweep"}': "`--from-records` what was scanned",
+    '{"type":"sweep"}': "`--from-records` reads records",
     '<?xml version="1.0"?>': "`--inventory` reads JSON and XML",
     "a..b": "is empty",
     ".": "is not an IPv4 address",
@@ -235,19 +235,19 @@ def test_malformed(word: str) -> None:
 
 
 READINGS = {
-    "127.1": "other tools read it as 127.0.0.1: write that if it is meant",
-    "127.1:2222": "other tools read it as 127.0.0.1: write that if it is meant",
-    "2130706433": "other tools read it as 127.0.0.1: write that if it is meant",
-    "0x7f000001": "other tools read it as 127.0.0.1: write that if it is meant",
-    "0X7F000001.": "other tools read it as 127.0.0.1: write that if it is meant",
-    "0x7f.1": "other tools read it as 127.0.0.1: write that if it is meant",
-    "10.0x1": "other tools read it as 10.0.0.1: write that if it is meant",
-    "\uff10x7f000001": "other tools read it as 127.0.0.1: write that if it is meant",
-    "0177.0.0.1": "some tools read it as 127.0.0.1, others as 177.0.0.1: write what is meant",
-    "127.0.0.01": "other tools read it as 127.0.0.1: write that if it is meant",
-    "08.1.1.1": "other tools read it as 8.1.1.1: write that if it is meant",
-    "2222": "that is four numbers of 0 to 255",
-    "0xffffffffff": "that is four numbers of 0 to 255",
+    "127.1": "other tools read it as 127.0.0.1: write that if you mean it",
+    "127.1:2222": "other tools read it as 127.0.0.1: write that if you mean it",
+    "2130706433": "other tools read it as 127.0.0.1: write that if you mean it",
+    "0x7f000001": "other tools read it as 127.0.0.1: write that if you mean it",
+    "0X7F000001.": "other tools read it as 127.0.0.1: write that if you mean it",
+    "0x7f.1": "other tools read it as 127.0.0.1: write that if you mean it",
+    "10.0x1": "other tools read it as 10.0.0.1: write that if you mean it",
+    "\uff10x7f000001": "other tools read it as 127.0.0.1: write that if you mean it",
+    "0177.0.0.1": "some tools read it as 127.0.0.1, others as 177.0.0.1: write the one that you mean",
+    "127.0.0.01": "other tools read it as 127.0.0.1: write that if you mean it",
+    "08.1.1.1": "other tools read it as 8.1.1.1: write that if you mean it",
+    "2222": "which has four numbers from 0 to 255",
+    "0xffffffffff": "which has four numbers from 0 to 255",
 }
 """Words that inet_aton(3) accepts as an address, and the end of our error."""
 
@@ -259,7 +259,7 @@ def test_ambiguous_addresses_are_refused(word: str) -> None:
         with pytest.raises(InputError) as caught:
             read()
         message = str(caught.value)
-        assert message.startswith(f'"{word}" is not an IPv4 address: that is four numbers of 0 to 255')
+        assert message.startswith(f'"{word}" is not an IPv4 address, which has four numbers from 0 to 255')
         assert message.endswith(READINGS[word])
 
 
@@ -332,15 +332,15 @@ def test_errors_of_files_name_file_and_line(tmp_path: Path) -> None:
         'targets.txt:17: "10.0.0.0/99" is not a network: the prefix of an IPv4 network is 0 to 32'
     )
     assert error(b"web1\nweb2\xff\n") == "targets.txt:2: is not UTF-8 text"
-    assert error(b"web1\nweb2\x00\xff\n") == "targets.txt:2: is not text: it holds NUL bytes"
-    assert error(b"# nothing\n\n") == "targets.txt: holds no target"
-    assert error(b"") == "targets.txt: holds no target"
+    assert error(b"web1\nweb2\x00\xff\n") == "targets.txt:2: is not text: it contains NUL bytes"
+    assert error(b"# nothing\n\n") == "targets.txt: has no target"
+    assert error(b"") == "targets.txt: has no target"
     file.unlink()
     with pytest.raises(InputError, match=r"targets\.txt: cannot be read: No such file"):
         parse_targets([], files=[str(file)])
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         parse_targets([], files=[str(tmp_path)])
-    with pytest.raises(InputError, match="standard input: holds no target"):
+    with pytest.raises(InputError, match="standard input: has no target"):
         parse_targets(["-"], stdin=io.BytesIO(b""))
     with pytest.raises(InputError, match="no target"):
         parse_targets([])

@@ -86,8 +86,8 @@ class PositiveNumber(click.ParamType):  # type: ignore[type-arg] # generic only 
             self.fail(f"{value!r} is not a number", param, ctx)
         # NaN compares false with everything, so the test must be one that NaN fails.
         if not (math.isfinite(number) and (number > 0 or (self._zero and number == 0)) and number <= self._largest):
-            low = "0 or more" if self._zero else "above 0"
-            self.fail(f"{value!r} is not {low} and at most {self._largest:g}", param, ctx)
+            least = "from" if self._zero else "above"
+            self.fail(f"{value!r} is not {least} 0 to {self._largest:,.0f}", param, ctx)
         return number
 
 

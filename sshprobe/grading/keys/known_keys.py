@@ -45,7 +45,7 @@ class KnownKeys:
                 raise InputError("is not a list of keys: neither text nor the block list of badkeys", source=source)
             self._sorted.append(data)
         if len(self) == before:
-            raise InputError("holds no keys", source=source)
+            raise InputError("has no keys", source=source)
 
     def _add_lines(self, data: bytes, source: str) -> None:
         for number, line in enumerate(data.splitlines(), start=1):

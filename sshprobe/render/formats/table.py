@@ -71,9 +71,7 @@ def _keys(view: ReportView, report: KeyReport, terminal: Terminal, verbose: bool
         ]
         for key in shown
     ]
-    sentence = (
-        f"{count(hidden, 'host key')} without a finding: {'it is' if hidden == 1 else 'they are'} listed with -v."
-    )
+    sentence = f"{count(hidden, 'host key is', 'host keys are')} without a finding, listed with -v."
     return _table(
         ["fingerprint", "type", "bits", "hosts", "findings"],
         rows,
@@ -112,8 +110,8 @@ def _hosts(view: ReportView, report: HostReport, terminal: Terminal, verbose: bo
         left_out = f"{count(notes, 'note is', 'notes are')} listed with -v."
     elif not rows and view.has_keys:
         left_out = (
-            "This lists shared and broken keys and groups only, and found none. `sshprobe grade` shows the findings of "
-            "each host."
+            "This report lists only shared and broken keys and groups, and found none. "
+            "`sshprobe grade` shows the findings of each host."
         )
     about = "algorithm" if view.is_filtered else "key"
     return _table(

@@ -167,7 +167,7 @@ def read_inventory(
         left_out = [f"{count:,} left out: {reason}" for reason, count in source.left_out.items()]
         left_out += source.remarks
         if empty:
-            raise InputError("; ".join(["holds no target", *left_out]), source=source.name)
+            raise InputError("; ".join(["has no target", *left_out]), source=source.name)
         notices += [f"{source.name}: {line}" for line in left_out]
 
 

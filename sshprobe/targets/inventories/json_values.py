@@ -66,7 +66,7 @@ def reader(
 
 def _unknown(source: Source, line: int, value: Object, *, in_array: bool) -> Exception:
     if value.get("type") in ("sweep", "host", "summary") or {"sweep", "hosts"} <= value.keys():
-        return source.error("holds records of a sweep: use `--from-records`", line)
+        return source.error("has records of a scan: use `--from-records`", line)
     words = next((words for key, words in _OTHERS.items() if key in value), "is not a known inventory")
     key = next((key for key in ("ip", "ip_str", "address", "host", "hostname", "name") if key in value), "ip")
     path = f"'.[].{key}'" if in_array else f".{key}"
