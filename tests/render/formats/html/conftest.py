@@ -46,14 +46,12 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     requests: list[str] = []
     contexts = []
 
-    def open_(
-        content: bytes, address: str = "", *, width: int = 1280, script: bool = True, colours: str = "light"
-    ) -> Page:
+    def open_(content: bytes, address: str = "", *, width: int = 1280, script: bool = True) -> Page:
         path = tmp_path / "report.html"
         path.write_bytes(content)
         context = browser.new_context(
             viewport={"width": width, "height": 800},
-            color_scheme="dark" if colours == "dark" else "light",
+            color_scheme="light",
             java_script_enabled=script,
         )
         contexts.append(context)
