@@ -52,7 +52,7 @@ def test_a_broken_file_raises_before_the_first_record(tmp_path: Path) -> None:
         sshprobe.read_records("-")
     for wrong in (b"monday.jsonl", 7, None, [path]):
         with pytest.raises(TypeError):
-            sshprobe.read_records(wrong)  # type: ignore[arg-type]
+            sshprobe.read_records(wrong)  # type: ignore[arg-type] # a wrong type on purpose
 
 
 def test_a_cut_file_warns_where_it_is_read(tmp_path: Path) -> None:

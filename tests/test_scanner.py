@@ -61,7 +61,7 @@ def test_a_malformed_exclusion_raises_before_contact() -> None:
         Scanner(exclude=["127.1"])
     for wrong in (b"127.0.0.1", [b"127.0.0.1"], [("127.0.0.1", 22)], [None], 7):
         with pytest.raises(TypeError):
-            Scanner(exclude=wrong)  # type: ignore[arg-type]
+            Scanner(exclude=wrong)  # type: ignore[arg-type] # a wrong type on purpose
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ async def test_one_target_needs_no_list(target: Any) -> None:
         (None, TypeError),
         (7, TypeError),
         (Path("127.0.9.1"), TypeError),
-        (Target("a", "127.0.9.1", "22"), TypeError),  # type: ignore[arg-type]
+        (Target("a", "127.0.9.1", "22"), TypeError),  # type: ignore[arg-type] # a wrong type on purpose
         (Target("a", "127.0.9.1", 0), InputError),
         ("127.0.9.1:0", InputError),
         ("127.0.9.0/99", InputError),
@@ -349,7 +349,7 @@ async def test_one_host_has_one_record() -> None:
         with pytest.raises(InputError, match=r"names 6 hosts"):
             await scanner.scan_one(NETWORK)
         with pytest.raises(TypeError):
-            await scanner.scan_one(b"127.0.9.1")  # type: ignore[arg-type]
+            await scanner.scan_one(b"127.0.9.1")  # type: ignore[arg-type] # a wrong type on purpose
         many = await asyncio.gather(*(scanner.scan_one(f"127.0.9.{last}:{hosts.port}") for last in [1, 1, 1, 2, 3]))
     assert [record.host[-1] for record in many] == ["1", "1", "1", "2", "3"]
     assert hosts.most_at_once == 1

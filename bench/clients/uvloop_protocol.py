@@ -41,7 +41,7 @@ class Client(asyncio.Protocol):
         self.buffer = b""
         self.lists: list[list[bytes]] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         self.transport = transport
         transport.write(IDENTIFICATION)
 

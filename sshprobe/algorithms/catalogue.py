@@ -91,7 +91,7 @@ def _table(category: str) -> dict[str, Algorithm]:
         for column, cell in zip(columns, row, strict=True):
             if cell:
                 known[column] = int(cell) if column in ("bits", "block_bits") else cell
-        table[str(known["name"])] = Algorithm(category=category, **known)  # type: ignore[arg-type]
+        table[str(known["name"])] = Algorithm(category=category, **known)  # type: ignore[arg-type] # `known` has a type per column
     return table
 
 

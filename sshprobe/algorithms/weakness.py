@@ -51,7 +51,7 @@ def _rule(
     code: str = "",
 ) -> Rule:
     return Rule(
-        categories=tuple(categories.split()),  # type: ignore[arg-type]
+        categories=tuple(categories.split()),  # type: ignore[arg-type] # the words are algorithm types
         weakness=Weakness(
             severity=severity, reason=reason, code=code or reason, words=words, why=why, references=references
         ),

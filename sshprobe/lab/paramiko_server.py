@@ -89,7 +89,7 @@ class ParamikoServer(LabServer):
 
         lab = self
 
-        class Owner(paramiko.ServerInterface):  # type: ignore[misc]
+        class Owner(paramiko.ServerInterface):  # type: ignore[misc] # paramiko has no types
             def get_allowed_auths(self, username: str) -> str:
                 return lab.methods
 

@@ -24,7 +24,7 @@ def try_lock(number: int) -> bool:
         import msvcrt
 
         try:
-            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore] # only on Windows
         except PermissionError:
             return False
         return True

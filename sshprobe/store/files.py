@@ -72,7 +72,7 @@ class Kept(NamedTuple):
 
 
 @contextlib.contextmanager
-def appending_lines(name: str, kept: Kept = Kept(), *, keeping: Say | None = None) -> Iterator[IO[bytes]]:  # noqa: B008
+def appending_lines(name: str, kept: Kept = Kept(), *, keeping: Say | None = None) -> Iterator[IO[bytes]]:  # noqa: B008 - immutable
     """Open a file to append lines after the kept part; the rest is cut off.
 
     A new file is compressed if its suffix says so. It replaces the old one at the first flush, so that it never begins

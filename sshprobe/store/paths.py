@@ -72,11 +72,11 @@ def descriptor_path(name: str) -> Path | None:
     place = os.path.abspath(name)  # noqa: PTH100 - links are followed one by one
     for _ in range(MAX_LINKS):
         folder, last = os.path.split(place)
-        place = os.path.join(os.path.realpath(folder), last)  # noqa: PTH118
+        place = os.path.join(os.path.realpath(folder), last)  # noqa: PTH118 - links are followed one by one
         if _DESCRIPTOR.fullmatch(place):
             return Path(place)
         try:
-            place = os.path.join(os.path.dirname(place), os.readlink(place))  # noqa: PTH115, PTH118, PTH120
+            place = os.path.join(os.path.dirname(place), os.readlink(place))  # noqa: PTH115, PTH118, PTH120 - links are followed one by one
         except OSError:
             return None
     return None

@@ -84,7 +84,7 @@ class _Endless(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # a memoryview is enough here
         data = bytes(itertools.islice(self._text, len(buffer)))
         buffer[:] = data
         self.read_bytes += len(data)
@@ -160,7 +160,7 @@ def test_a_long_list_of_names_is_checked_once_each(tmp_path: Path) -> None:
     names = ",\n".join(f'"name{number}"' for number in range(50_000))
     file = tmp_path / "mine.toml"
     file.write_text(PROFILE.replace('"aes256-ctr"', names))
-    assert len(load_profile(str(file)).cipher.allowed) == 50_000  # type: ignore[union-attr]
+    assert len(load_profile(str(file)).cipher.allowed) == 50_000  # type: ignore[union-attr] # the profile has ciphers
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])

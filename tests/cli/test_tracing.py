@@ -67,7 +67,7 @@ async def test_a_library_user_listens_with_logging(
         async with Scanner(depth="full" if depth == "full" else "lists") as scanner:
             (record,) = [record async for record in scanner.scan([f"{HOST}:{running.port}"])]
     heard = [each for each in caplog.records if each.name == LOGGER.name]
-    assert {(each.host, each.port) for each in heard} == {(HOST, running.port)}  # type: ignore[attr-defined]
+    assert {(each.host, each.port) for each in heard} == {(HOST, running.port)}  # type: ignore[attr-defined] # attributes of our log records
     assert heard[-1].getMessage() == f"end: {record.status}"
     assert sum("connect to" in each.getMessage() for each in heard) == record.connections
 

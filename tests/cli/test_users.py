@@ -35,7 +35,7 @@ def test_users_from_the_environment(values: Values, monkeypatch: pytest.MonkeyPa
 def test_users_are_saved_and_read_again(run: Run, values: Values) -> None:
     users = ["--auth-user", "alice", "--auth-user", "bob"]
     assert run("scan", "--save-as", "a", *users, "10.0.0.1", "--count")[0] == 0
-    assert saved()["a"]["auth-user"] == ["alice", "bob"]  # type: ignore[index]
+    assert saved()["a"]["auth-user"] == ["alice", "bob"]  # type: ignore[index] # a table of TOML
     assert values("--saved", "a")["auth_user"] == ("alice", "bob")
 
 
@@ -67,7 +67,7 @@ def test_hosts_of_one_user_are_counted() -> None:
 
 def test_options_make_the_settings_that_the_library_has_by_default(values: Values) -> None:
     given = values("10.0.0.1")
-    settings = _settings(**{name: given[name] for name in _PARAMETERS})  # type: ignore[arg-type]
+    settings = _settings(**{name: given[name] for name in _PARAMETERS})  # type: ignore[arg-type] # values of the parsed command line
     ours = msgspec.structs.replace(settings, rate=None)
     assert settings.rate == 200
     assert msgspec.to_builtins(ours, enc_hook=str) | {"exclude": ""} == (

@@ -771,7 +771,7 @@ def test_a_certificate_of_a_forbidden_key_type_is_forbidden_unless_named() -> No
     observed = modern(server_host_key_algorithms=["rsa-sha2-512", *certificates])
 
     def forbidden(*allowed: str) -> set[str | None]:
-        rule = msgspec.structs.replace(MODERN.host_key, words=words, allowed=(*others, *allowed))  # type: ignore[type-var]
+        rule = msgspec.structs.replace(MODERN.host_key, words=words, allowed=(*others, *allowed))  # type: ignore[type-var] # the profile has host keys
         verdict = grade(observed, msgspec.structs.replace(MODERN, host_key=rule))
         return {each.algorithm for each in verdict.findings if each.id == "host_key.forbidden" and each.deviation}
 
@@ -899,7 +899,7 @@ def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
     facts = ObservationBuilder()
     for cipher in (b"aes128-ctr", b"3des-cbc"):
         lists = {name: (cipher,) if "encryption" in name else () for name in NAME_LISTS}
-        facts.add_kexinit(KexInit(cookie=bytes(16), **lists))  # type: ignore[arg-type]
+        facts.add_kexinit(KexInit(cookie=bytes(16), **lists))  # type: ignore[arg-type] # the fields are name-lists
     verdict = grade(modern(several_servers=facts.several_servers), MODERN)
     assert verdict.compliant is None
     assert "connections met different ones" in verdict.not_observed[0]
@@ -912,7 +912,7 @@ def test_one_safe_server_does_not_protect_the_others(order: tuple[int, int]) -> 
     facts = ObservationBuilder()
     for at in order:
         lists = {name: (b"chacha20-poly1305@openssh.com",) if "encryption" in name else () for name in NAME_LISTS}
-        facts.add_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[at]}))  # type: ignore[arg-type]
+        facts.add_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[at]}))  # type: ignore[arg-type] # the fields are name-lists
     seen = facts.lists()
     assert STRICT in (seen["kex_algorithms"] or [])
     observation = modern(
@@ -924,6 +924,6 @@ def test_one_safe_server_does_not_protect_the_others(order: tuple[int, int]) -> 
     ids = {finding.id for finding in grade(observation, MODERN).findings}
     assert {"kex.terrapin", "kex.no_post_quantum"} <= ids
     alone = ObservationBuilder()
-    alone.add_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[0]}))  # type: ignore[arg-type]
+    alone.add_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[0]}))  # type: ignore[arg-type] # the fields are name-lists
     assert (alone.strict_kex, alone.post_quantum_kex) == (True, True)
     assert (ObservationBuilder().strict_kex, ObservationBuilder().post_quantum_kex) == (None, None)

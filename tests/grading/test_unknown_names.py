@@ -82,7 +82,7 @@ def test_a_list_without_a_section_allows_known_names() -> None:
     assert (rfc9142.compression, rfc9142.mac, rfc9142.host_key, stig.kex) == (None, None, None, None)
     assert grade(with_name(server(), "compression", "quux-9000"), rfc9142).compliant is True
     for category, known in (("mac", "hmac-md5"), ("host_key", "ssh-dss"), ("host_key", "x509v3-ssh-rsa")):
-        assert grade(with_name(server(), category, known), rfc9142).compliant is True  # type: ignore[arg-type]
+        assert grade(with_name(server(), category, known), rfc9142).compliant is True  # type: ignore[arg-type] # the category is an algorithm type
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def in_pieces(pause: float, size: int) -> Script:
                     await whole(data[at : at + size])
                     await asyncio.sleep(pause)
 
-            peer.raw = raw  # type: ignore[method-assign]
+            peer.raw = raw  # type: ignore[method-assign] # the case replaces a method
         await then()(peer)
 
     return script

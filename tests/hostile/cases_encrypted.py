@@ -92,9 +92,9 @@ async def sequence_goes_on(peer: Peer) -> None:
     await peer.packet(b"\x15")
     peer.strict = False
     sent = peer.sent
-    peer.packet, packet = _nothing, peer.packet  # type: ignore[method-assign]
+    peer.packet, packet = _nothing, peer.packet  # type: ignore[method-assign] # the case replaces a method
     await peer.newkeys()
-    peer.packet = packet  # type: ignore[method-assign]
+    peer.packet = packet  # type: ignore[method-assign] # the case replaces a method
     peer.sent, peer.received = sent, 0
     await peer.service()
     await peer.refuse()

@@ -55,7 +55,7 @@ async def in_single_bytes(peer: Peer) -> None:
             await whole(data[at : at + 1])
             await asyncio.sleep(0)
 
-    peer.raw = dripping  # type: ignore[method-assign]
+    peer.raw = dripping  # type: ignore[method-assign] # the case replaces a method
     await peer.serve()
 
 

@@ -182,7 +182,7 @@ class Peer:
     async def said_more(self) -> bool:
         """Return whether more data came with the identification or right behind it."""
         await asyncio.sleep(0.05)
-        return bool(self.reader._buffer)  # type: ignore[attr-defined]
+        return bool(self.reader._buffer)  # type: ignore[attr-defined] # asyncio has no public way
 
     async def propose(self) -> None:
         """Send our KEXINIT."""

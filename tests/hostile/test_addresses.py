@@ -45,7 +45,7 @@ async def scan(monkeypatch: pytest.MonkeyPatch, hosts: list[str], port: int, **o
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     async with asyncio.timeout(60):
-        scanner = Scanner(**options)  # type: ignore[arg-type]
+        scanner = Scanner(**options)  # type: ignore[arg-type] # options of several types
         return [record async for record in scanner.scan([f"ten.example.test:{port}"])]
 
 

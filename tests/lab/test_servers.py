@@ -76,7 +76,7 @@ KINDS: dict[str, tuple[Callable[[], LabServer], str]] = {
     "conch": (lambda: other_server("conch"), "SSH-2.0-Twisted_"),
     "libssh": (lambda: other_server("libssh"), "SSH-2.0-libssh_"),
     "go": (lambda: other_server("go"), "SSH-2.0-Go"),
-    **{f"asyncssh-{name}": (lambda name=name: AsyncSSHServer(name), "SSH-2.0-AsyncSSH_") for name in PRESETS},  # type: ignore[misc]
+    **{f"asyncssh-{name}": (lambda name=name: AsyncSSHServer(name), "SSH-2.0-AsyncSSH_") for name in PRESETS},  # type: ignore[misc] # a default binds the name
 }
 SERVED_BY_ONE_PROCESS = {"lsh", "conch", "go"}
 each_kind = pytest.mark.parametrize("kind", KINDS)

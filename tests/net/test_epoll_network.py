@@ -199,7 +199,7 @@ async def test_data_from_a_stopped_time_is_in_time(network: EpollNetwork) -> Non
             time.sleep(0.4)  # noqa: ASYNC251 - as if stopped: the timer is late, and the connection was made long ago
             await connection.made.wait()
             peer.sendall(b"hello")
-            time.sleep(0.4)  # noqa: ASYNC251
+            time.sleep(0.4)  # noqa: ASYNC251 - as if stopped
             await connection.over.wait()
     assert connection.heard == ["connected", "hello", "expired"]
 

@@ -37,7 +37,7 @@ def ours(profile: str, server: str) -> dict[tuple[AlgorithmType, str], set[str]]
     found: dict[tuple[AlgorithmType, str], set[str]] = {}
     for finding in grade(SERVERS[server], load_profile(profile)).findings:
         if finding.category in ALGORITHM_TYPES.values() and finding.algorithm is not None:
-            category: AlgorithmType = finding.category  # type: ignore[assignment]
+            category: AlgorithmType = finding.category  # type: ignore[assignment] # only algorithms have these findings
             reason = finding.id.partition(".")[2]
             found.setdefault((category, reason), set()).add(canonical(category, finding.algorithm))
     return found

@@ -79,7 +79,7 @@ async def test_others_have_the_slot_while_a_host_rests(network: Network) -> None
     class Timers:
         """A network whose pauses end at once."""
 
-        seconds: list[float] = []  # noqa: RUF012
+        seconds: list[float] = []  # noqa: RUF012 - shared on purpose
 
         def __getattr__(self, name: str) -> Any:
             return getattr(network, name)

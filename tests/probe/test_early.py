@@ -70,7 +70,7 @@ class Host(Asked):
             self.answer(opening)
             opening = b""
         assert isinstance(self.step, Exchange)
-        server.read_exchange(SimpleNamespace(sent=bytearray(self.step.data.removeprefix(IDENTIFIED))))  # type: ignore[arg-type]
+        server.read_exchange(SimpleNamespace(sent=bytearray(self.step.data.removeprefix(IDENTIFIED))))  # type: ignore[arg-type] # the server reads only `sent`
         assert text(name) in server.client_kexinit
         blob = server.blob if name == b"ssh-ed25519" else text(name) + b"key"
         said = opening + packet(server.reply(blob=blob))

@@ -26,7 +26,7 @@ PROFILES = [profile for profile in map(load_profile, available_profiles()) if pr
 
 def kexinit(**lists: list[str]) -> KexInit:
     fields = {name: tuple(value.encode() for value in lists.get(name, ())) for name in NAME_LISTS}
-    return KexInit(cookie=bytes(16), **fields)  # type: ignore[arg-type]
+    return KexInit(cookie=bytes(16), **fields)  # type: ignore[arg-type] # the fields are name-lists
 
 
 def made_up(turn: int, count: int) -> list[str]:

@@ -11,7 +11,7 @@ ESCAPED = {"server-sig-algs": "ssh-ed25519", "odd\\x1b": "\\xff"}
 
 
 def kexinit(**lists: tuple[bytes, ...]) -> KexInit:
-    return KexInit(cookie=bytes(16), **{**dict.fromkeys(NAME_LISTS, ()), **lists})  # type: ignore[arg-type]
+    return KexInit(cookie=bytes(16), **{**dict.fromkeys(NAME_LISTS, ()), **lists})  # type: ignore[arg-type] # the fields are name-lists
 
 
 def test_lists_of_one_host_can_be_changed_without_harm_to_the_next() -> None:

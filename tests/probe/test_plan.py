@@ -21,7 +21,7 @@ FULL = Wanted(host_keys=True, group_exchange=True, authentication=True)
 
 def kexinit(**lists: list[str]) -> KexInit:
     fields = {name: tuple(value.encode() for value in lists.get(name, ())) for name in NAME_LISTS}
-    return KexInit(cookie=bytes(16), **fields)  # type: ignore[arg-type]
+    return KexInit(cookie=bytes(16), **fields)  # type: ignore[arg-type] # the fields are name-lists
 
 
 def captured(path: Path) -> KexInit:

@@ -28,7 +28,7 @@ class Conversation:
 
     unanswered = False
     talking: Counter[str] = Counter()  # noqa: RUF012 - shared on purpose
-    most: Counter[str] = Counter()  # noqa: RUF012
+    most: Counter[str] = Counter()  # noqa: RUF012 - shared on purpose
 
     def __init__(self, name: str, *addresses: str, throttled: int = 0, local: int = 0) -> None:
         self.name = name

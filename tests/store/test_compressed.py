@@ -189,7 +189,7 @@ def test_a_block_is_finished_each_second_without_another_host(
 
 def test_an_error_of_the_flushing_thread_ends_the_run(suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(io.BytesIO):
-        def write(self, data: bytes, /) -> int:  # type: ignore[override]
+        def write(self, data: bytes, /) -> int:  # type: ignore[override] # takes only bytes
             if len(self.getvalue()) > 1:
                 raise InputError("cannot be written: no space left on device")
             return super().write(data)

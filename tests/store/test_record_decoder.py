@@ -95,6 +95,6 @@ def test_own_fields_are_all_before_the_shared_ones() -> None:
     """The encoder writes fields in this order."""
     names = HostRecord.__struct_fields__
     assert set(names[: names.index("connections")]) == set(record_decoder._OWN)
-    hints = {each.name: each.type for each in msgspec.inspect.type_info(HostRecord).fields}  # type: ignore[attr-defined]
-    own = {each.name: each.type for each in msgspec.inspect.type_info(record_decoder._OwnFields).fields}  # type: ignore[attr-defined]
+    hints = {each.name: each.type for each in msgspec.inspect.type_info(HostRecord).fields}  # type: ignore[attr-defined] # the type is a struct
+    own = {each.name: each.type for each in msgspec.inspect.type_info(record_decoder._OwnFields).fields}  # type: ignore[attr-defined] # the type is a struct
     assert own == {name: hints[name] for name in own}

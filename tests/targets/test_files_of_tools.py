@@ -379,7 +379,7 @@ def test_a_missing_value_is_not_a_host(word: str) -> None:
 def test_lines_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sshprobe.targets.sources._MOST_LINES", 1000)
     with pytest.raises(InputError, match="has more than 1,000 lines: split it"):
-        parse_targets(["-"], stdin=Endless(b"\n"))  # type: ignore[arg-type]
+        parse_targets(["-"], stdin=Endless(b"\n"))  # type: ignore[arg-type] # a stream with only `read`
 
 
 def test_an_endless_list_is_one_line() -> None:
@@ -417,9 +417,9 @@ def test_more_than_the_limit_is_one_line(data: bytes, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sshprobe.targets.inventories.source.MOST", 2**21)
     monkeypatch.setattr("sshprobe.targets.sources._MOST", 2**21)
     with pytest.raises(InputError, match="standard input: has more than 2 MiB: split it"):
-        parse_targets([], inventories=["-"], stdin=Endless(data))  # type: ignore[arg-type]
+        parse_targets([], inventories=["-"], stdin=Endless(data))  # type: ignore[arg-type] # a stream with only `read`
     with pytest.raises(InputError, match="standard input: has more than 2 MiB: split it"):
-        parse_targets(["-"], stdin=Endless(b"192.0.2.1\n"))  # type: ignore[arg-type]
+        parse_targets(["-"], stdin=Endless(b"192.0.2.1\n"))  # type: ignore[arg-type] # a stream with only `read`
     with pytest.raises(InputError, match="standard input: has more than 2 MiB"):
         of(gzip.compress(data * 300_000, mtime=0))
     monkeypatch.setattr("sshprobe.targets.inventories.json_stream._LARGEST", 2**18)

@@ -84,5 +84,5 @@ def test_records_as_targets_keep_their_labels() -> None:
     import msgspec
 
     record = msgspec.structs.replace(failed("refused", "refused"), labels=["env=prod"])
-    spec = next(targets_of_records(Placed([record]), name="r.jsonl"))  # type: ignore[arg-type]
+    spec = next(targets_of_records(Placed([record]), name="r.jsonl"))  # type: ignore[arg-type] # a list is enough here
     assert spec.labels == ("env=prod",)

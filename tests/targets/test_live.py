@@ -125,5 +125,5 @@ def test_an_endless_stream_is_not_read_ahead() -> None:
             return b"192.0.2.1\n" * (size // 10)
 
     endless = Endless()
-    LiveTargets(endless, (22,)).wait()  # type: ignore[arg-type]
+    LiveTargets(endless, (22,)).wait()  # type: ignore[arg-type] # a stream with only `read`
     assert endless.given < 2**20

@@ -231,7 +231,7 @@ def test_bounded_counts() -> None:
 )
 def test_malformed(malformed: dict[str, bytes]) -> None:
     with pytest.raises(RemoteProtocolError):
-        parse_host_key(build(**malformed))  # type: ignore[arg-type]
+        parse_host_key(build(**malformed))  # type: ignore[arg-type] # fields of several types
 
 
 @given(
@@ -239,7 +239,7 @@ def test_malformed(malformed: dict[str, bytes]) -> None:
 )
 def test_arbitrary_fields_raise_nothing_else(fields: dict[str, bytes]) -> None:
     try:
-        certificate = certificate_of(build(**fields))  # type: ignore[arg-type]
+        certificate = certificate_of(build(**fields))  # type: ignore[arg-type] # fields of several types
     except RemoteProtocolError:
         return
     assert not verify_certificate(certificate)

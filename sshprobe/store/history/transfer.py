@@ -120,5 +120,5 @@ def prune(database: Database, *, days: float | None = None, keep: int | None = N
             removed[column] = done.rowcount
     if old and database.is_sqlite:
         with database.engine.connect() as connection, suppress(sqlite3.OperationalError):  # locked, or a full disk
-            connection.connection.dbapi_connection.execute("VACUUM")  # type: ignore[union-attr]
+            connection.connection.dbapi_connection.execute("VACUUM")  # type: ignore[union-attr] # an SQLite connection is open
     return Pruned(len(old), sightings, removed["observation"], removed["host"])

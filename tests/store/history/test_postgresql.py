@@ -96,7 +96,7 @@ def test_a_table_with_our_name_that_is_not_ours_is_refused(url: str) -> None:
         open_history(url, create=True, migrate=True)
 
 
-async def test_a_server_that_restarts_loses_nothing(database: Database, server: PostgreSQL) -> None:  # noqa: F811
+async def test_a_server_that_restarts_loses_nothing(database: Database, server: PostgreSQL) -> None:  # noqa: F811 - a fixture, imported above
     recorder = Recorder(database)
     recorder.begin(header(), "f00d")
     everyone = hosts(300)
@@ -115,7 +115,7 @@ async def test_a_server_that_restarts_loses_nothing(database: Database, server: 
     assert {observation_hash(host) for host in found} == {observation_hash(host) for host in everyone}
 
 
-def test_scans_that_meet_the_same_new_hosts_do_not_lock_each_other(database: Database, url: str) -> None:  # noqa: F811
+def test_scans_that_meet_the_same_new_hosts_do_not_lock_each_other(database: Database, url: str) -> None:  # noqa: F811 - a fixture, imported above
     others = [open_history(url, create=False) for _ in range(3)]
     recorders = [Recorder(each) for each in (database, *others)]
     for number, recorder in enumerate(recorders):
@@ -162,7 +162,7 @@ def test_a_killed_scan_is_completed_by_resume(url: str, tmp_path: Path) -> None:
     assert found == of_file(tmp_path / "x.jsonl")
 
 
-def test_prune(database: Database) -> None:  # noqa: F811
+def test_prune(database: Database) -> None:  # noqa: F811 - a fixture, imported above
     store(database, hosts(5), "aa01", header("2026-11-01T12:00:00.000Z"))
     store(database, hosts(3), "bb02", header("2026-11-02T12:00:00.000Z"))
     removed = prune(database, keep=1)

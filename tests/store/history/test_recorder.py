@@ -76,7 +76,7 @@ def test_a_scan_is_read_back_as_it_was(database: Database) -> None:
     [scan] = scans(database)
     assert (scan.scan_id, scan.hosts, scan.complete, scan.duration_ms) == ("f00d", 4, True, 1500.0)
     assert header_of(database, scan) == (header(), summary(hosts))
-    key = lambda record: (record.host, record.port)  # noqa: E731
+    key = lambda record: (record.host, record.port)  # noqa: E731 - a short key, used twice
     assert sorted(records(database, scan), key=key) == sorted(map(as_read, hosts), key=key)
 
 
@@ -231,5 +231,5 @@ def test_the_file_belongs_to_its_owner_alone(tmp_path: Path) -> None:
     store(database, [captured("openssh-9.9p2")], "f00d")
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "new").iterdir()}
     assert set(modes.values()) == {0o600}, modes
-    assert os.stat(tmp_path / "new").st_mode & 0o077 == 0  # noqa: PTH116
+    assert os.stat(tmp_path / "new").st_mode & 0o077 == 0  # noqa: PTH116 - the mode of the path as written
     database.close()
