@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -79,17 +80,13 @@ def machine_error(error: BaseException) -> MachineError | None:
 def one_line_hooks() -> None:
     """Print one line for exceptions in threads and for ignored exceptions too."""
 
-    def of_thread(arguments: Any) -> None:
-        if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):
-            _print(arguments.exc_value)
+    def printing(silent: type[BaseException]) -> Callable[[Any], None]:
+        def hook(arguments: Any) -> None:
+            error = arguments.exc_value
+            if error is not None and not isinstance(error, silent):
+                print_message("error", words_of(error))
 
-    def ignored(arguments: Any) -> None:
-        if arguments.exc_value is not None and not isinstance(arguments.exc_value, KeyboardInterrupt):
-            _print(arguments.exc_value)
+        return hook
 
-    threading.excepthook = of_thread
-    sys.unraisablehook = ignored
-
-
-def _print(error: BaseException) -> None:
-    print_message("error", words_of(error))
+    threading.excepthook = printing(SystemExit)
+    sys.unraisablehook = printing(KeyboardInterrupt)

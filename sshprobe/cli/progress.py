@@ -28,17 +28,20 @@ _WAITS = "note: the host throttles, or the connection was closed; it is probed o
 
 
 class SweepProgress:
-    """Shows the progress of a scan. Prints nothing unless `wanted`."""
+    """Shows the progress of a scan of at most `total` targets (None: a stream). With `only`, shows waits for that host.
+
+    Prints nothing unless `wanted`. `stats`: seconds between plain lines, for logs; then no live line is drawn.
+    """
 
     def __init__(
-        self, counters: Progress, total: int | None, only: str, *, wanted: bool, interval: float | None = None
+        self, counters: Progress, *, total: int | None, only: str, wanted: bool, stats: float | None = None
     ) -> None:
         self._counters = counters
         self._total = total
         self._only = only
-        self._wanted = wanted
-        self._lines_only = interval is not None
-        self._interval = interval or _PLAIN_INTERVAL
+        self._wanted = not is_quiet() and (wanted or stats is not None)
+        self._lines_only = stats is not None
+        self._interval = stats or _PLAIN_INTERVAL
         self._start = 0.0
         self._stopped_at = 0.0
         self._hidden: Live | None = None  # while this process is stopped
@@ -226,14 +229,3 @@ def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join(1.0)  # standard error may block
-
-
-def sweep_progress(
-    counters: Progress, *, total: int | None, only: str = "", wanted: bool, stats: float | None = None
-) -> SweepProgress:
-    """Return the progress of a scan of at most `total` targets (None: a stream). With `only`, waits for that host are
-    shown.
-
-    `stats`: seconds between plain lines, for logs; then no live line is drawn.
-    """
-    return SweepProgress(counters, total, only, wanted=not is_quiet() and (wanted or stats is not None), interval=stats)

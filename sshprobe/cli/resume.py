@@ -160,11 +160,6 @@ def is_given(context: click.Context, parameter: str) -> bool:
     return context.get_parameter_source(parameter) not in (None, ParameterSource.DEFAULT)
 
 
-def note_targets(name: str, chosen: ChosenTargets) -> None:
-    """Note the targets of a resumed scan if they come from its header."""
-    note(f"{name} is resumed with {_described(chosen)}")
-
-
 def _refuse_foreign(name: str, now: ScanSettings) -> None:
     """Raise `InputError` if a file is not a resumable scan: a clearer error than "no targets"."""
     from sshprobe.store.resuming import Resumption
@@ -197,7 +192,8 @@ def _refuse_changed(name: str, source: SourceFile) -> None:
         raise InputError(f"had targets from {source.name}, which has changed since: give them again", source=name)
 
 
-def _described(chosen: ChosenTargets) -> str:
+def described(chosen: ChosenTargets) -> str:
+    """Return targets and ports in words: "10.0.0.0/24 --exclude 10.0.0.7, port 22"."""
     words = list(chosen.targets)
     for option, names in (
         ("-f", chosen.files),

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sshprobe.cli.output_file import note
 from sshprobe.cli.standard_streams import abandon_writes, is_blocked
@@ -40,17 +40,6 @@ SAME_PAUSE = 5.0
 """Equal messages of several workers within this many seconds are shown once."""
 
 
-class ScanRun(Protocol):
-    """A scan that is ready to run."""
-
-    @property
-    def progress(self) -> Progress:
-        """How far it is."""
-
-    def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
-        """Scan all targets. Returns whether it was interrupted; `output` has the hosts that finished before."""
-
-
 class OneProcess:
     """A scan on this process's event loop."""
 
@@ -65,7 +54,7 @@ class OneProcess:
         return self._context.progress
 
     def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
-        """See `ScanRun`."""
+        """Scan all targets. Return whether it was interrupted; `output` has the hosts that finished before."""
         return on_loop(scan_here(self._context, targets, output, say))
 
 
@@ -144,7 +133,7 @@ class SeveralProcesses:
         return self._pool.progress
 
     def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
-        """See `ScanRun`."""
+        """Scan all targets, as `OneProcess.run` does."""
         log_in_one_line()
         self._say = say
         writing = False  # the second Ctrl-C must not split a batch: it is written and counted as a whole
@@ -187,7 +176,7 @@ PARALLEL_FROM = 4096
 """From this many targets on, several processes save more time than they take to start."""
 
 
-def new_run(settings: ScanSettings, workers: int) -> ScanRun:
+def new_run(settings: ScanSettings, workers: int) -> OneProcess | SeveralProcesses:
     """Return what runs the scan. Raises `InputError` for settings that cannot be used."""
     if workers > 1:
         try:

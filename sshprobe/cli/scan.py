@@ -79,7 +79,7 @@ def scan(
     import msgspec
 
     from sshprobe.cli.output import open_output
-    from sshprobe.cli.progress import sweep_progress
+    from sshprobe.cli.progress import SweepProgress
     from sshprobe.cli.sweep_header import sweep_header, sweep_settings
     from sshprobe.model.observation import endpoint
     from sshprobe.targets import LiveTargets
@@ -92,9 +92,9 @@ def scan(
     if resume is not None:
         from sshprobe.cli.resume import (
             check_resumed_file,
+            described,
             note_foreign_hosts,
             note_other_version,
-            note_targets,
             read_resumed,
             resumed_options,
         )
@@ -146,7 +146,7 @@ def scan(
         context.call_on_close(kept.close)
     run = new_run(settings, workers)
     only = "" if isinstance(stream, LiveTargets) else endpoint(stream.at(0).host, stream.at(0).port)
-    progress = sweep_progress(run.progress, total=stream.total, only=only, wanted=not no_progress, stats=stats)
+    progress = SweepProgress(run.progress, total=stream.total, only=only, wanted=not no_progress, stats=stats)
     if live is not None:
         live.note = lambda words: progress.say(f"note: {words}")
     done = None
@@ -155,7 +155,7 @@ def scan(
         before = None if done.header is None else done.header.settings
         skip_silent = skip_silent or (before is not None and before.skip_silent)
         if is_restored:
-            note_targets(resume, chosen)
+            note(f"{resume} is resumed with {described(chosen)}")
         note_other_version(done)
         progress.held = note_foreign_hosts(done, stream)
     elif output is None and history is None and format_ in (None, "table") and fixes is None and stream.total != 1:

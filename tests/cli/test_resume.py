@@ -210,7 +210,7 @@ def test_nothing_in_a_header_names_a_file_to_write(folder: Path) -> None:
 
 def test_progress_counts_what_the_file_holds() -> None:
     counters = Progress()
-    progress = SweepProgress(counters, 254, "", wanted=False)
+    progress = SweepProgress(counters, total=254, only="", wanted=False)
     progress.held = 120
     counters.done = 4
     assert progress.line().startswith("124 of 254   ")

@@ -12,9 +12,10 @@ from sshprobe.cli.output_file import note
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sshprobe.targets import Exclusions, LiveTargets, Target, TargetStream
+    from sshprobe.targets.specs import Spec
 
 LARGE_SWEEP = 65_536
 """More targets than this need `--yes`: the addresses of a /16."""
@@ -114,32 +115,30 @@ class ChosenTargets(NamedTuple):
         self.check()
         if (*self.targets, *self.files, *self.inventories).count("-") and "-" in self.records:
             raise InputError("standard input cannot be targets and records at once")
-        more = []
+        more: Iterable[Spec] = ()
         if self.records:
             from sshprobe.cli.output_file import note_superseded
             from sshprobe.store.reading import read_records
 
-            more.append(
-                targets_of_records(
-                    # `--status` selects hosts to retry, so the last attempt counts, also one without an answer.
-                    read_records(
-                        self.records,
-                        stdin=stdin,
-                        several=note_superseded,
-                        silence_counts=bool(self.statuses),
-                        on_missing=note,
-                    ),
-                    statuses=self.statuses,
-                    grades=self.grades,
-                    name=", ".join("standard input" if name == "-" else name for name in self.records),
-                )
+            more = targets_of_records(
+                # `--status` selects hosts to retry, so the last attempt counts, also one without an answer.
+                read_records(
+                    self.records,
+                    stdin=stdin,
+                    several=note_superseded,
+                    silence_counts=bool(self.statuses),
+                    on_missing=note,
+                ),
+                statuses=self.statuses,
+                grades=self.grades,
+                name=", ".join("standard input" if name == "-" else name for name in self.records),
             )
         stream = parse_targets(
             self.targets,
             files=self.files,
             inventories=self.inventories,
             inventory_format=self.inventory_format,
-            more=(spec for specs in more for spec in specs),
+            more=more,
             port=self.ports,
             labels=self.labels,
             stdin=stdin,
