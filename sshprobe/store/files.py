@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 from sshprobe.compression import Codec, codec_of_name, compressing
 from sshprobe.platform.file_access import copy_owner_and_mode
 from sshprobe.platform.signals import delaying_interrupts
-from sshprobe.store.backups import back_up
+from sshprobe.store.backups import back_up, backup_name, interrupted_backup_name
 from sshprobe.store.locks import locked
 from sshprobe.store.paths import PART, descriptor_path, errors_named, hidden, unwritable, writable_path
 
@@ -245,7 +245,7 @@ def _opened_beside(path: Path, name: str, keeping: Say | None, private: bool) ->
 
 def _tidy(path: Path) -> None:
     """Remove unfinished files of a killed process: we have the lock."""
-    for each in (path, Path(f"{path}~"), Path(f"{path}.interrupted~")):
+    for each in (path, Path(backup_name(str(path))), Path(interrupted_backup_name(str(path)))):
         with contextlib.suppress(OSError):
             hidden(each, PART).unlink()
 
