@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from sshprobe.cli.deadline_report import dated_profiles, deadline_builder
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_option
+from sshprobe.cli.options.grading import PROFILE, at_option
 from sshprobe.cli.options.history import history_option, open_database
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from sshprobe.model.fleet import FleetReport
     from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.model.verdict import Finding, Severity
+    from sshprobe.profiles import Profile
+    from sshprobe.views.deadlines import DeadlineBuilder
     from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder, LabelBuilder
 
 
@@ -36,11 +41,20 @@ if TYPE_CHECKING:
 @click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1)
 @click.option(
     "--by",
-    type=click.Choice(["host", "algorithm", "key", "label"]),
+    type=click.Choice(["host", "algorithm", "key", "label", "deadline"]),
     default="host",
     show_default=True,
-    help="Show key findings by host, or hosts by algorithm, key or label.",
+    help="Show key findings by host, or hosts by algorithm, key, label or deadline.",
 )
+@click.option(
+    "--profile",
+    "profile_names",
+    type=PROFILE,
+    metavar="ID|FILE",
+    multiple=True,
+    help="With `--by deadline`, read dates from this profile. Repeatable.  [default: all that have dates]",
+)
+@at_option
 @weak_keys_option
 @click.option(
     "--format",
@@ -67,6 +81,8 @@ def report(
     /,
     records: tuple[str, ...],
     by: str,
+    profile_names: tuple[str, ...],
+    at: date | None,
     weak_keys: tuple[str, ...],
     format_: str,
     output: str | None,
@@ -92,6 +108,9 @@ def report(
     writes_hosts = FORMATS[format_].kind in WRITERS
     if writes_hosts and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
         raise click.UsageError(f"`--format {format_}` has its own order: omit `--by`")
+    if by != "deadline" and (profile_names or at is not None):
+        raise click.UsageError("`--profile` and `--at` are for `--by deadline`")
+    dated = dated_profiles(profile_names, at) if by == "deadline" else []
     if output == "-":
         raise click.UsageError("`-o -` is not a file: without `-o` the report goes to standard output")
     refuse_option_as_file(output)
@@ -127,7 +146,7 @@ def report(
                 writer.add(_with_fleet_findings(record, index))
             writer.finish(summary())
         return ExitCode.OK if count or saved.silent else ExitCode.NOTHING_SCANNED
-    seen = _builder(by, fleet, wanted)
+    seen = _builder(by, fleet, wanted, dated)
     for record in _chosen(saved.hosts(), wanted, index, line):
         counts.add(record)
         seen.add(record)
@@ -198,8 +217,8 @@ def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
 
 
 def _builder(
-    by: str, fleet: FleetReport, wanted: HostFilter
-) -> AlgorithmBuilder | HostBuilder | KeyBuilder | LabelBuilder:
+    by: str, fleet: FleetReport, wanted: HostFilter, dated: Sequence[Profile]
+) -> AlgorithmBuilder | DeadlineBuilder | HostBuilder | KeyBuilder | LabelBuilder:
     from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder, LabelBuilder
 
     if by == "algorithm":
@@ -208,6 +227,8 @@ def _builder(
         return KeyBuilder(fleet)
     if by == "label":
         return LabelBuilder()
+    if by == "deadline":
+        return deadline_builder(dated)
     from sshprobe.grading import FleetIndex, key_findings
 
     index = FleetIndex(fleet)

@@ -283,6 +283,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     deadline: tuple[Deadline, ...] = ()
     remark: str = ""
     """A sentence that every report under this profile begins with: "for inventory"."""
+    advised_against: tuple[Kind, ...] = ()
+    """Kinds of key exchanges that the document does not recommend. They cause no finding: `report --by deadline` shows
+    them."""
     at: datetime.date | None = None
     """The day by which deadlines and waivers are judged, in place of the day of the scan. Never in a file."""
 
@@ -313,7 +316,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """SHA-256 in hex of all that it says, with what it `extends`. Comments and the order of keys do not count."""
         said = msgspec.json.encode(self, order="deterministic")
         # These fields are newer than the digests in older records.
-        older = said.removesuffix(b',"deadline":[],"remark":"","at":null}')
+        older = said.removesuffix(b',"deadline":[],"remark":"","advised_against":[],"at":null}')
         return hashlib.sha256(said if said == older else older + b"}").hexdigest()
 
     def need_server(self) -> None:

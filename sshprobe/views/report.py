@@ -12,6 +12,7 @@ from sshprobe.model.name_lists import FIELDS, AlgorithmType
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Finding, Severity
+from sshprobe.views.deadline_report import DeadlineReport
 from sshprobe.views.host_names import name_beside, natural_order, place_of, software
 from sshprobe.views.host_stats import letter, record_stats
 from sshprobe.views.summary import SummaryBuilder
@@ -121,7 +122,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 class ReportView(NamedTuple):
     """A report for programs, with further data for people."""
 
-    report: AlgorithmReport | KeyReport | HostReport | LabelReport
+    report: AlgorithmReport | KeyReport | HostReport | LabelReport | DeadlineReport
     servers: int
     """Hosts that sent an identification."""
     names: dict[str, str]
@@ -146,7 +147,7 @@ class AlgorithmBuilder:
 
     def add(self, record: HostRecord) -> None:
         """Add one host."""
-        place = _place_with_name(record, self._names)
+        place = place_with_name(record, self._names)
         for category, fields in FIELDS.items():
             for _, field in fields:
                 for name in getattr(record, field) or ():
@@ -187,7 +188,7 @@ class KeyBuilder:
 
     def add(self, record: HostRecord) -> None:
         """Add one host."""
-        place = _place_with_name(record, self._names)
+        place = place_with_name(record, self._names)
         for key in record.host_keys or ():
             if key.signature_verified is not False:
                 type_, bits, places = self._keys.get(key.fingerprint, (key.type, key.bits, set()))
@@ -251,7 +252,7 @@ class HostBuilder:
         )
 
 
-def _place_with_name(record: HostRecord, names: dict[str, str]) -> str:
+def place_with_name(record: HostRecord, names: dict[str, str]) -> str:
     """Return "address:port" of a host, and keep its further name in `names`."""
     place, name = place_of(record), name_beside(record)
     if name is not None:

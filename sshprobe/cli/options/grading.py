@@ -97,8 +97,8 @@ at_option = click.option(
 """Adds `--at`."""
 
 
-def load_profiles(names: tuple[str, ...], *, at: date | None = None) -> list[Profile]:
-    """Return the named profiles, each once, and print their remarks.
+def load_profiles(names: tuple[str, ...], *, at: date | None = None, remarks: bool = True) -> list[Profile]:
+    """Return the named profiles, each once, and print their remarks unless `remarks` is false.
 
     `at`: the day by which their deadlines and waivers are judged. None: the day of the scan.
 
@@ -117,6 +117,6 @@ def load_profiles(names: tuple[str, ...], *, at: date | None = None) -> list[Pro
             raise InputError(f"two profiles have the id `{profile.id}`", source=name)
         profiles[profile.id] = profile
     for profile in profiles.values():
-        if profile.remark:
+        if profile.remark and remarks:
             note(f"{profile.id}: {profile.remark}")
     return [msgspec.structs.replace(profile, at=at) for profile in profiles.values()] if at else list(profiles.values())

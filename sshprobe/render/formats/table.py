@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from sshprobe.model.escape import escape_unprintable
@@ -11,6 +11,7 @@ from sshprobe.render.text.fleet_phrases import CUT_OFF, INTERRUPTED, key_sentenc
 from sshprobe.render.text.phrases import count
 from sshprobe.render.text.table_layout import column_width, stack
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.deadline_report import DeadlineReport
 from sshprobe.views.host_names import with_alias
 from sshprobe.views.report import AlgorithmReport, HostReport, KeyReport, LabelReport, ReportView
 
@@ -22,7 +23,7 @@ _MORE = len(" and 65,536 more")
 _ROOM_BESIDE, _ROOM_BELOW = 60, 8
 """Columns that hosts need to stand in their row, and columns that are not theirs where they stand below it."""
 
-_NUMBERS = ("bits", "hosts", "SSH", "not compliant")
+_NUMBERS = ("bits", "hosts", "late", "SSH", "not compliant")
 """Headers of columns that are aligned to the right."""
 
 _Rows = Sequence[Sequence[str]]
@@ -36,6 +37,8 @@ def _render(view: ReportView, terminal: Terminal, verbose: bool) -> str:
         return _keys(view, report, terminal, verbose)
     if isinstance(report, LabelReport):
         return _labels(view, report, terminal)
+    if isinstance(report, DeadlineReport):
+        return _deadlines(view, report, terminal, verbose)
     return _hosts(view, report, terminal, verbose)
 
 
@@ -143,6 +146,51 @@ def _labels(view: ReportView, report: LabelReport, terminal: Terminal) -> str:
     )
 
 
+def _deadlines(view: ReportView, report: DeadlineReport, terminal: Terminal, verbose: bool) -> str:
+    """Return the table of dates, that of mandates, and the key exchanges that satisfy most of them."""
+    rows = []
+    for use in report.deadlines:
+        if use.hosts or verbose:
+            names = [f"{name} ({number:,})" for name, number in use.algorithms.items()]
+            shown = names if verbose else names[:_SHOWN]
+            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+            ends = f"{', '.join(shown)}{more}{' (advice)' if use.only_advises else ''}"
+            source = f"{use.document}, {use.where}{'' if use.checked else ' [not verified]'}"
+            late = f"{use.late:,}" if use.late else ""
+            rows.append([use.until, f"{len(use.hosts):,}", late, use.profile, use.category, ends, source])
+    mandates = [[each.profile, *each.kinds.values()] for each in report.mandates]
+    matrix = stack(["mandate", "hybrid", "pure ML-KEM", "classical"], mandates, terminal, below=0)
+    not_seen = max((use.not_seen for use in report.deadlines), default=0)
+    sentences = [*_satisfying(report), f"{count(not_seen, 'server')} did not show all lists." if not_seen else ""]
+    return _table(
+        ["until", "hosts", "late", "mandate", "type", "what ends", "document"],
+        rows,
+        view,
+        terminal,
+        below=2,
+        shortened=(("mandate", 12),),
+        left_out=" ".join(filter(None, sentences)),
+        after=["Key exchanges that each mandate accepts:", *matrix, ""],
+    )
+
+
+def _satisfying(report: DeadlineReport) -> Iterator[str]:
+    """Yield sentences on the key exchanges that most mandates accept, once all dates have passed."""
+    mandates = [each.profile for each in report.mandates]
+    best = [each for each in report.exchanges if each.accepted_for_ever_by]
+    in_openssh = [each for each in best if each.in_openssh]
+    for which, found in (("Of all", best), ("Of those that an OpenSSH has", in_openssh)):
+        if found:
+            most = len(found[0].accepted_for_ever_by)
+            named = []
+            for each in found:
+                if len(each.accepted_for_ever_by) == most:
+                    others = [mandate for mandate in mandates if mandate not in each.accepted_for_ever_by]
+                    named.append(each.algorithm + f" (all but {' and '.join(others)})" * bool(others))
+            satisfy = "satisfies" if len(named) == 1 else "satisfy"
+            yield f"{which}, {' and '.join(named)} {satisfy} {most} of {len(mandates)} mandates after all dates."
+
+
 def _few(hosts: Sequence[str], names: Mapping[str, str], room: int, *, verbose: bool) -> str:
     """Return hosts for a cell: all of them with `verbose`, else as many as fit into `room` columns, and how many more.
 
@@ -165,11 +213,12 @@ def _table(
     below: int,
     shortened: Sequence[tuple[str, int]],
     left_out: str = "",
+    after: Sequence[str] = (),
 ) -> str:
     """Return a table and sentences on all hosts, its last line ended. Columns without a word are left out.
 
     `which`: cells of one more column, the hosts of each row, for a width. `below` and `shortened`: see `stack`.
-    `left_out`: a sentence on what the table does not have.
+    `left_out`: a sentence on what the table does not have. `after`: lines between the table and the sentences.
     """
     lines: list[str] = []
     if rows:
@@ -186,6 +235,7 @@ def _table(
             below += 1
         lines = stack(shown, kept, terminal, right=_NUMBERS, below=below, shortened=shortened)
         lines.append("")
+    lines += after
     summary = view.report.summary
     words = [f"{count(summary.targets, 'target')}, {count(view.servers, 'SSH server')}.", *key_sentences(summary)]
     missing = [CUT_OFF if view.is_cut_off else INTERRUPTED] if summary.interrupted else []

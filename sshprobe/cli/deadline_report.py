@@ -1,0 +1,108 @@
+"""`sshprobe report --by deadline`: joins profiles and grader with the view, which knows neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from sshprobe.cli.options.grading import load_profiles
+from sshprobe.model.errors import InputError
+
+if TYPE_CHECKING:
+    from sshprobe.grading.mandates import Acceptance
+    from sshprobe.model.records import HostRecord
+    from sshprobe.profiles import Profile
+    from sshprobe.views.deadline_report import ExchangeUse
+    from sshprobe.views.deadlines import DeadlineBuilder, Ending
+
+
+def dated_profiles(names: tuple[str, ...], at: date | None) -> list[Profile]:
+    """Return the named profiles, or all built-in ones with deadlines, as of `at`.
+
+    Raises `InputError` for a named one without deadlines.
+    """
+    from sshprobe.profiles import available_profiles, load_profile
+
+    names = names or tuple(id for id in available_profiles() if load_profile(id).deadline)
+    found = load_profiles(names, at=at, remarks=False)
+    for profile in found:
+        if not profile.deadline:
+            raise InputError(f"profile `{profile.id}` has no deadlines: see docs/profiles.md")
+    return found
+
+
+def deadline_builder(profiles: Sequence[Profile]) -> DeadlineBuilder:
+    """Return the builder of the view for these profiles."""
+    from sshprobe.grading.mandates import EXCHANGES, acceptance, endings
+    from sshprobe.views.deadline_report import DeadlineUse, Mandate
+    from sshprobe.views.deadlines import DeadlineBuilder, Ending
+
+    def find(record: HostRecord) -> list[Ending | None]:
+        return [each and Ending(*each) for profile in profiles for each in endings(profile, record)]
+
+    accepted = {
+        profile.id: {name: acceptance(profile, kind, name) for kind, names in EXCHANGES.items() for name in names}
+        for profile in profiles
+    }
+    return DeadlineBuilder(
+        [
+            DeadlineUse(
+                until=deadline.until.isoformat(),
+                profile=profile.id,
+                category=deadline.section,
+                only_advises=deadline.only_advises,
+                document=deadline.document,
+                where=deadline.where,
+                checked=deadline.checked,
+                binding=deadline.binding,
+            )
+            for profile in profiles
+            for deadline in profile.deadline
+        ],
+        find,
+        mandates=[
+            Mandate(
+                profile=profile.id,
+                title=profile.title,
+                kinds={kind: _best(accepted[profile.id][name] for name in names) for kind, names in EXCHANGES.items()},
+            )
+            for profile in profiles
+        ],
+        exchanges=_exchanges(accepted),
+        at=next((profile.at.isoformat() for profile in profiles if profile.at is not None), None),
+    )
+
+
+def _best(accepted: Iterable[Acceptance]) -> str:
+    """Return the best answer of a profile for a kind of key exchange, in words."""
+    best = max(accepted, key=lambda each: (each.is_accepted, each.until or "9", each.is_recommended))
+    if not best.is_accepted:
+        return "no"
+    until = "" if best.until is None else f"until {best.until}"
+    if not best.is_recommended:
+        return f"not recommended, {until}".removesuffix(", ")
+    return until or "yes"
+
+
+def _exchanges(accepted: dict[str, dict[str, Acceptance]]) -> list[ExchangeUse]:
+    from sshprobe.algorithms import lookup
+    from sshprobe.grading.mandates import EXCHANGES
+    from sshprobe.views.deadline_report import ExchangeUse
+
+    found = []
+    for kind, names in EXCHANGES.items():
+        for name in names:
+            entry = lookup("kex", name)
+            answers = {profile: answer[name] for profile, answer in accepted.items()}
+            found.append(
+                ExchangeUse(
+                    algorithm=name,
+                    kind=kind,
+                    in_openssh=entry is not None and bool(entry.openssh_in_code),
+                    accepted_by=[profile for profile, answer in answers.items() if answer.is_accepted],
+                    accepted_for_ever_by=[profile for profile, answer in answers.items() if answer.lasts],
+                )
+            )
+    found.sort(key=lambda each: (-len(each.accepted_for_ever_by), -len(each.accepted_by), not each.in_openssh))
+    return found
