@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from sshprobe.cli.schema import DOCUMENTS
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from tests.installed import need
 
 ROOT = Path(__file__).parents[1]
+
+SCHEMAS = {f"_{name}.schema.json" for name in DOCUMENTS}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def test_the_wheel_has_the_package_and_nothing_else(unpacked: Path) -> None:
     ours = {path.relative_to(ROOT / "sshprobe").as_posix() for path in (ROOT / "sshprobe").rglob("*.*")}
     profiles = {f"_profiles/{path.name}" for path in (ROOT / "profiles").glob("*.toml")}
     assert {path for path in inside if "__pycache__" not in path} == (
-        {path for path in ours if "__pycache__" not in path} | profiles | {"_record.schema.json", "_change.schema.json"}
+        {path for path in ours if "__pycache__" not in path} | profiles | SCHEMAS
     )
 
 

@@ -22,10 +22,20 @@ if TYPE_CHECKING:
     from sshprobe.store.history.database import Database
     from sshprobe.store.history.queries import Scan
     from sshprobe.views.change_builder import ChangesBuilder
+    from sshprobe.views.changes import Changes
     from sshprobe.views.snapshots import Snapshot
 
 EARLIER_SCANS = 10
 """Scans before the old one that are read too: they show what is gone, back, or alternates."""
+
+
+class NoEarlierScan(InputError):
+    """A history has no scan of the same targets before the new one."""
+
+
+def changes_between(builder: ChangesBuilder, old: int, *, gone_after: int = 3) -> Changes:
+    """Return what changed from scan `old` to the last one, with today's day for waivers."""
+    return builder.build(today=f"{datetime.now(UTC):%Y-%m-%d}", old=old, gone_after=gone_after)
 
 
 def read_files(names: Sequence[str]) -> tuple[ChangesBuilder, int]:
@@ -66,7 +76,7 @@ def read_history(words: str, scans: Sequence[str], since: datetime | None) -> tu
 
         every = queries.scans(database)[::-1]
         if len(every) < 2:
-            raise InputError("has fewer than two scans", source=database.name)
+            raise NoEarlierScan("has fewer than two scans", source=database.name)
         new = queries.find_scan(database, scans[-1] if scans else "latest")
         if len(scans) == 2:
             old = queries.find_scan(database, scans[0])
@@ -81,7 +91,7 @@ def read_history(words: str, scans: Sequence[str], since: datetime | None) -> tu
         if len(scans) < 2:
             if not alike:
                 words = f"no scan before {new.scan_id} has the same targets: name the old one"
-                raise InputError(words, source=database.name)
+                raise NoEarlierScan(words, source=database.name)
             old = _old(alike, since)
         first = every.index(old)
         chosen = [scan for scan in alike if every.index(scan) > first]

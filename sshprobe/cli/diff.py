@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from sshprobe.cli.compared_scans import Since, are_files, read_files, read_history
+from sshprobe.cli.compared_scans import Since, are_files, changes_between, read_files, read_history
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.options.history import history_option
+from sshprobe.cli.options.history import history_option, open_database
+from sshprobe.cli.options.notify import notify_option
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE, WholeNumber
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
@@ -21,6 +23,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.render.changes import FORMATS
 
 if TYPE_CHECKING:
+    from sshprobe.cli.notifying import Notifier
     from sshprobe.views.change_builder import ChangesBuilder
     from sshprobe.views.changes import Changes
 
@@ -58,6 +61,7 @@ if TYPE_CHECKING:
     help="Set the output format.",
 )
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write the changes to FILE, e.g. changes.md.")
+@notify_option("Send new changes to the URLs in FILE, or `env`: in SSHPROBE_NOTIFY_URL.")
 @click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show all hosts and all changes.")
 @quiet_option("Print the changes and errors alone.")
 @click.pass_context
@@ -70,6 +74,7 @@ def diff(
     thresholds: tuple[str, ...],
     format_: str,
     output: str | None,
+    notify: str | None,
     verbose: bool,
     quiet: bool,
 ) -> int:
@@ -90,8 +95,13 @@ def diff(
     if from_files:
         refuse_inputs(output, scans)
     lock_output(output)
+    notifier = None
+    if notify is not None:
+        from sshprobe.cli.notifying import Notifier
+
+        notifier = Notifier(notify)
     builder, old = _read(scans, history, since, from_files=from_files)
-    changes = builder.build(today=f"{datetime.now(UTC):%Y-%m-%d}", old=old, gone_after=gone_after)
+    changes = changes_between(builder, old, gone_after=gone_after)
     text = render(changes, format_, terminal() if output is None else Terminal(), verbose=verbose)
     if output is None:
         sys.stdout.write(text)
@@ -100,6 +110,8 @@ def diff(
 
         with replacing(output, keeping=note) as stream:
             stream.write(text.encode("utf-8", "backslashreplace"))
+    if notifier is not None:
+        _notify(notifier, changes, None if from_files else history)
     if not changes.new.answered:
         return ExitCode.NOTHING_SCANNED
     if thresholds:
@@ -125,6 +137,14 @@ def _read(
         raise click.UsageError("`--since` finds the old scan: name the new one alone, or none")
     assert history is not None  # or they are files
     return read_history(history, scans, since)
+
+
+def _notify(notifier: Notifier, changes: Changes, history: str | None) -> None:
+    if history is None:
+        notifier.send_changes(changes, None)
+        return
+    with contextlib.closing(open_database(history)) as database:
+        notifier.send_changes(changes, database)
 
 
 def _format_of(name: str) -> str:

@@ -10,6 +10,7 @@ import click
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.history import history_option
+from sshprobe.cli.options.notify import notify_option
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.probing import probing_options
 from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_options
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sshprobe.scan.settings import ScanSettings
+    from sshprobe.scan.sinks import Sink
     from sshprobe.targets import Target
 
 
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     metavar="DAYS",
     help="Remove scans older than DAYS from the history after this scan.",
 )
+@notify_option("Send changes, or a summary, to the URLs in FILE, or `env`: in SSHPROBE_NOTIFY_URL.")
 @trace_options
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="Print a progress line every SECONDS, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="Print no progress on standard error.")
@@ -67,6 +70,7 @@ def scan(
     resume: str | None,
     history: str | None,
     history_days: float | None,
+    notify: str | None,
     stats: float | None,
     no_progress: bool,
     save_as: str | None,
@@ -144,6 +148,11 @@ def scan(
 
         kept = HistorySink(history, history_days)
         context.call_on_close(kept.close)
+    notifier = None
+    if notify is not None:
+        from sshprobe.cli.notifying import ScanNotifier
+
+        notifier = ScanNotifier(notify, history)
     run = new_run(settings, workers)
     only = "" if isinstance(stream, LiveTargets) else endpoint(stream.at(0).host, stream.at(0).port)
     progress = SweepProgress(run.progress, total=stream.total, only=only, wanted=not no_progress, stats=stats)
@@ -163,8 +172,9 @@ def scan(
     elif output is not None and history is None and format_ in format_names(WRITERS):
         note(f"{output} cannot be graded again: to keep the records, scan with `-o FILE.jsonl`, then use `report`")
     header = sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked)
-    if kept is not None:
-        kept.header(header if done is None or done.header is None else done.header)
+    followers: list[Sink] = [each for each in (kept, notifier) if each is not None]
+    for follower in followers:
+        follower.header(header if done is None or done.header is None else done.header)
     with open_output(
         "jsonl" if resume is not None else format_,
         output if resume is None else resume,
@@ -182,7 +192,7 @@ def scan(
         resumable=True,
         skip_silent=skip_silent,
         several=stream.total != 1,
-        followers=[] if kept is None else [kept],
+        followers=followers,
     ) as sinks:
         if notice:
             progress.say(notice)
@@ -216,6 +226,8 @@ def scan(
         raise failure
     if kept is not None:
         kept.check()
+    if notifier is not None:
+        notifier.send()
     return exit_code(
         interrupted=interrupted,
         graded=sinks.counting.graded,

@@ -1,4 +1,4 @@
-"""`sshprobe schema`: the JSON Schema of the records, or of changes."""
+"""`sshprobe schema`: the JSON Schemas of records, changes and notifications."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ INSTALLED = Path(__file__).parents[1]
 IN_CHECKOUT = Path(__file__).parents[2] / "docs"
 
 
+DOCUMENTS = ("record", "change", "notification")
+
+
 @click.command()
-@click.argument("of", type=click.Choice(["record", "change"]), default="record", metavar="[record|change]")
+@click.argument("of", type=click.Choice(DOCUMENTS), default="record", metavar=f"[{'|'.join(DOCUMENTS)}]")
 def schema(of: str) -> int:
     """Print the JSON Schema of the records.
 
     It describes a line of `--format jsonl` and the document of `--format json`. `sshprobe schema change` describes the
-    document of `sshprobe diff --format json`. Example: sshprobe schema > schema.json
+    document of `sshprobe diff --format json`, `sshprobe schema notification` that of `--notify`.
+    Example: sshprobe schema > schema.json
     """
     installed = INSTALLED / f"_{of}.schema.json"
     path = installed if installed.exists() else IN_CHECKOUT / f"{of}.schema.json"

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from sshprobe.model.verdict import GRADES, SEVERITIES, Severity
 from sshprobe.views.change_kinds import (
     FINDING_KINDS,
@@ -22,7 +24,7 @@ from sshprobe.views.change_kinds import (
     MovedHost,
     NewHost,
 )
-from sshprobe.views.changes import NOT_COMPARED_PARTS, Changes, NotCompared
+from sshprobe.views.changes import NOT_COMPARED_PARTS, Changes, NotCompared, got_worse
 from sshprobe.views.host_changes import Compared
 from sshprobe.views.host_presence import Presence
 from sshprobe.views.observed_facts import software_of
@@ -44,19 +46,13 @@ class ChangeGroups:
 
     def changes(self, presence: Presence, **fields: Any) -> Changes:
         """Return all changes. `fields`: what `Changes` has besides them."""
-        host_keys, grades, compliance = self._host_keys(), self._grades(), self._compliance()
-        findings, new_hosts = self._findings(), self._new_hosts(presence)
-        return Changes(
-            worse=any(each.is_alarming for each in host_keys)
-            or any(each.fell for each in grades)
-            or any(each.old and each.new is False for each in compliance)
-            or any(each.is_worse for each in findings)
-            or any(each.is_worse for each in new_hosts),
-            host_keys=host_keys,
-            grades=grades,
-            compliance=compliance,
-            findings=findings,
-            new_hosts=new_hosts,
+        found = Changes(
+            worse=False,
+            host_keys=self._host_keys(),
+            grades=self._grades(),
+            compliance=self._compliance(),
+            findings=self._findings(),
+            new_hosts=self._new_hosts(presence),
             missing_hosts=self._missing_hosts(presence),
             moved_hosts=[
                 MovedHost(host=each.host, old=each.old, new=each.new, since=self._times[each.since])
@@ -68,6 +64,7 @@ class ChangeGroups:
             not_compared=self._not_compared(),
             **fields,
         )
+        return msgspec.structs.replace(found, worse=got_worse(found))
 
     def _hosts(self, kind: str) -> Iterator[tuple[ChangedHost, tuple[Any, ...]]]:
         """Yield each host with each change of a kind."""

@@ -126,3 +126,14 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """What the scans do not both have."""
     notes: list[Note]
     """What else to know of the two scans."""
+
+
+def got_worse(changes: Changes) -> bool:
+    """Return whether something in the lists of changes is worse: see `Changes.worse`."""
+    return (
+        any(each.is_alarming for each in changes.host_keys)
+        or any(each.fell for each in changes.grades)
+        or any(each.old and each.new is False for each in changes.compliance)
+        or any(each.is_worse for each in changes.findings)
+        or any(each.is_worse for each in changes.new_hosts)
+    )

@@ -49,7 +49,7 @@ def as_json(folder: Path, *arguments: str, **environment: str) -> Any:
 
 def test_files(folder: Path) -> None:
     text = diff(folder, "aa02.jsonl", "bb03.jsonl")
-    assert "Worse: 1 host key changed." in text
+    assert "Worse: 1 host key changed on 1 host." in text
     assert text.index("HOST KEYS CHANGED") < text.index("NEW FINDINGS") < text.index("BETTER")
     assert "192.0.2.1  grade F to B" in text
     assert "1 unchanged" in text

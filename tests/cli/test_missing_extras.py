@@ -18,6 +18,7 @@ NEEDED = {
     ("duckdb", "report"): ("scan", "127.0.0.1:1", "-o", "fleet.parquet"),
     ("junitparser", "report"): ("scan", "127.0.0.1:1", "--format", "junit"),
     ("prometheus_client", "report"): ("scan", "127.0.0.1:1", "-o", "ssh.prom"),
+    ("apprise", "notify"): ("scan", "127.0.0.1:1", "--notify", "env"),
     ("jinja2", "report"): ("report", "scan.jsonl", "--format", "html"),
     ("starlette", "serve"): ("serve",),
 }
@@ -28,7 +29,7 @@ NEEDED = {
 def test_one_line_says_what_to_install(package: str, extra: str, tmp_path: Path) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; from sshprobe.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-W", "error", "-c", code, *NEEDED[package, extra]]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "SSHPROBE_NOTIFY_URL": "slack://a/b/c"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(

@@ -22,6 +22,7 @@ import pytest_asyncio
 
 from sshprobe.lab.openssh import OpenSSHServer
 from tests.installed import need_program
+from tests.notify.hooks import hooks
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -70,25 +71,33 @@ LINES = _lines()
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, Path]]:
     """Yield the place of a server, and a folder with the files that the pages name."""
     folder = tmp_path_factory.mktemp("docs")
-    async with OpenSSHServer(config_lines=["KexAlgorithms +diffie-hellman-group1-sha1"]) as server:
-        silent = socket.create_server(("127.0.4.4", 0))  # accepts and sends nothing: "timeout"
-        there, timeout = f"{server.host}:{server.port}", f"127.0.4.4:{silent.getsockname()[1]} --timeout 1"
-        _write_files(folder, there)
-        for line in (
-            f"sshprobe scan {there} {timeout} --label site=berlin -o monday.jsonl",
-            f"sshprobe scan {there} {timeout} --label site=berlin -o tuesday.jsonl",
-            "cp monday.jsonl nightly.jsonl; cp monday.jsonl nightly.jsonl~; cp monday.jsonl graded.jsonl",
-            "cp tuesday.jsonl wednesday.jsonl",
-            "sshprobe grade monday.jsonl --profile company.toml -o now.jsonl",
-            "sshprobe history import monday.jsonl tuesday.jsonl --history fleet.db",
-            f"sshprobe scan --save-as nightly {there}",
-            "sshprobe scan --inventory inventory.json -o fleet.jsonl",
-            "sshprobe grade fleet.jsonl --fix --format ansible > fix.yml",
-        ):
-            run = await asyncio.to_thread(_run, line, folder)
-            assert run.returncode == 0, run.stderr
-        silent.close()
-        yield there, folder
+    weak = OpenSSHServer(config_lines=["KexAlgorithms +diffie-hellman-group1-sha1"])
+    with hooks() as web:
+        (folder / "notify.conf").write_text(f"{web.url}\n")
+        async with weak as server:
+            yield await _prepare(folder, server), folder
+
+
+async def _prepare(folder: Path, server: OpenSSHServer) -> str:
+    """Make the files, and return the place of the server."""
+    silent = socket.create_server(("127.0.4.4", 0))  # accepts and sends nothing: "timeout"
+    there, timeout = f"{server.host}:{server.port}", f"127.0.4.4:{silent.getsockname()[1]} --timeout 1"
+    _write_files(folder, there)
+    for line in (
+        f"sshprobe scan {there} {timeout} --label site=berlin -o monday.jsonl",
+        f"sshprobe scan {there} {timeout} --label site=berlin -o tuesday.jsonl",
+        "cp monday.jsonl nightly.jsonl; cp monday.jsonl nightly.jsonl~; cp monday.jsonl graded.jsonl",
+        "cp tuesday.jsonl wednesday.jsonl",
+        "sshprobe grade monday.jsonl --profile company.toml -o now.jsonl",
+        "sshprobe history import monday.jsonl tuesday.jsonl --history fleet.db; cp fleet.db scans.db",
+        f"sshprobe scan --save-as nightly {there}",
+        "sshprobe scan --inventory inventory.json -o fleet.jsonl",
+        "sshprobe grade fleet.jsonl --fix --format ansible > fix.yml",
+    ):
+        run = await asyncio.to_thread(_run, line, folder)
+        assert run.returncode == 0, run.stderr
+    silent.close()
+    return there
 
 
 def _write_files(folder: Path, there: str) -> None:

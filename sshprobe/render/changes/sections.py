@@ -62,19 +62,24 @@ def sections(changes: Changes, *, verbose: bool) -> list[Section]:
 
 def verdict(changes: Changes) -> str:
     """Return what got worse in one sentence."""
-    keys = sum(each.is_alarming for each in changes.host_keys)
-    grades = sum(each.fell for each in changes.grades)
-    stopped = sum(each.old and each.new is False for each in changes.compliance)
-    findings = sum(each.is_worse for each in changes.findings)
+    keys = [each.host for each in changes.host_keys if each.is_alarming]
+    grades = [each.host for each in changes.grades if each.fell]
+    stopped = [each.host for each in changes.compliance if each.old and each.new is False]
+    findings = [host.host for each in changes.findings if each.is_worse for host in each.hosts]
+    news = sum(each.is_worse for each in changes.findings)
     hosts = sum(each.is_worse for each in changes.new_hosts)
     found = [
-        count(keys, "host key changed", "host keys changed") if keys else "",
-        count(grades, "grade fell", "grades fell") if grades else "",
-        count(stopped, "verdict is not compliant any more", "verdicts are not compliant any more") if stopped else "",
-        count(findings, "finding of medium or above is new", "findings of medium or above are new") if findings else "",
+        f"{count(len(keys), 'host key')} changed on {_hosts(keys)}" if keys else "",
+        f"{count(len(grades), 'grade')} fell on {_hosts(grades)}" if grades else "",
+        f"{_hosts(stopped)} not compliant any more" if stopped else "",
+        f"{count(news, 'new finding')} of medium or above on {_hosts(findings)}" if news else "",
         count(hosts, "new host has such findings", "new hosts have such findings") if hosts else "",
     ]
     return f"Worse: {', '.join(filter(None, found))}." if any(found) else "Nothing got worse."
+
+
+def _hosts(places: Iterable[str]) -> str:
+    return count(len(set(places)), "host")
 
 
 def _several_profiles(changes: Changes) -> bool:

@@ -26,7 +26,7 @@ from sshprobe.store.history.tables import PREFIX, VERSION_TABLE
 DEFAULT = "default"
 """In place of a URL: the SQLite file in the user's state folder."""
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """The versions of the tables, oldest first: the modules in `migrations/versions`."""
 
 LOCK_SECONDS = 60.0

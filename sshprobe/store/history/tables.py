@@ -123,3 +123,13 @@ COUNTER = Table(
 """The counters of each scan (`counters.CounterKey`). The key serves a trend."""
 
 Index(f"{PREFIX}counter_by_scan", COUNTER.c.scan)
+
+NOTIFIED = Table(
+    f"{PREFIX}notified",
+    METADATA,
+    Column("destination", LargeBinary(16), primary_key=True),
+    Column("change", LargeBinary(16), primary_key=True),
+    Column("sent_at", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Changes that `--notify` sent: hashes of the URL and of the change, and when, RFC 3339, UTC."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
@@ -18,7 +18,7 @@ from sshprobe.store.history.database import Database
 from sshprobe.store.history.hashing import scan_id_of
 from sshprobe.store.history.queries import Scan
 from sshprobe.store.history.recorder import Recorder, RecordResult
-from sshprobe.store.history.tables import ADDRESS, COUNTER, HOST, OBSERVATION, SCAN, SIGHTING, VERDICT
+from sshprobe.store.history.tables import ADDRESS, COUNTER, HOST, NOTIFIED, OBSERVATION, SCAN, SIGHTING, VERDICT
 
 
 class Imported(NamedTuple):
@@ -60,6 +60,11 @@ def import_scans(database: Database, records: Iterable[Record], source: str) -> 
     finally:
         if recorder is not None:
             recorder.abandon()
+
+
+def _oldest(connection: Connection) -> str:
+    """Return when the oldest scan began. Changes that were sent before it cannot be found again."""
+    return connection.scalar(select(func.min(SCAN.c.started_at))) or ""
 
 
 def _end(database: Database, recorder: Recorder, scan_id: str, summary: SummaryRecord | None) -> Imported:
@@ -118,6 +123,7 @@ def prune(database: Database, *, days: float | None = None, keep: int | None = N
             in_use = select(SIGHTING.c[column]).distinct()
             done = connection.execute(delete(table).where(table.c.id.not_in(in_use)))
             removed[column] = done.rowcount
+        connection.execute(delete(NOTIFIED).where(NOTIFIED.c.sent_at < _oldest(connection)))
     if old and database.is_sqlite:
         with database.engine.connect() as connection, suppress(sqlite3.OperationalError):  # locked, or a full disk
             connection.connection.dbapi_connection.execute("VACUUM")  # type: ignore[union-attr] # an SQLite connection is open

@@ -1,0 +1,105 @@
+"""Posts to a real server: signed, retried within bounds, never redirected, and no error tells the URL."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import socket
+import threading
+
+import pytest
+
+from sshprobe.notify import posting
+from sshprobe.notify.posting import NotDelivered, deliver, post
+from tests.notify.hooks import Hooks, hooks
+
+
+def send(server: Hooks, secret: bytes = b"", url: str = "") -> list[float]:
+    """Deliver a body, and return the pauses between the tries."""
+    pauses: list[float] = []
+    deliver(lambda: post(url or server.url, b'{"a":1}', id="abcd", secret=secret), sleep=pauses.append)
+    return pauses
+
+
+def test_a_body_is_signed() -> None:
+    with hooks() as server:
+        assert send(server, b"key") == []
+    (taken,) = server.taken
+    assert (taken.path, taken.body) == ("/ssh?token=hidden", b'{"a":1}')
+    assert taken.headers["content-type"] == "application/json"
+    assert taken.headers["x-sshprobe-delivery"] == "abcd"
+    signature = hmac.new(b"key", taken.body, hashlib.sha256).hexdigest()
+    assert taken.headers["x-sshprobe-signature-256"] == f"sha256={signature}"
+    assert "authorization" not in taken.headers
+
+
+def test_without_a_secret_nothing_is_signed() -> None:
+    with hooks() as server:
+        send(server)
+    assert "x-sshprobe-signature-256" not in server.taken[0].headers
+
+
+def test_a_user_in_the_url() -> None:
+    with hooks() as server:
+        send(server, url=server.url.replace("127", "me:p%40ss@127"))
+    assert server.taken[0].headers["authorization"] == f"Basic {base64.b64encode(b'me:p@ss').decode()}"
+
+
+@pytest.mark.parametrize("first", [500, 503, 429, 408])
+def test_a_failure_that_passes(first: int) -> None:
+    with hooks(first, 200) as server:
+        assert send(server) == [1.0]
+    assert [taken.headers["x-sshprobe-delivery"] for taken in server.taken] == ["abcd", "abcd"]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "headers", "pauses", "words"),
+    [
+        ((500,), {}, [1.0, 2.0, 4.0], "HTTP 500"),
+        ((503,), {"Retry_After": "9999"}, [10.0, 10.0, 10.0], "HTTP 503"),
+        ((503,), {"Retry_After": "tomorrow"}, [1.0, 2.0, 4.0], "HTTP 503"),
+        ((404,), {}, [], "HTTP 404"),
+        ((302,), {"Location": "/other"}, [], "HTTP 302: redirects are not followed"),
+        ((307,), {"Location": "http://127.0.0.1:1/"}, [], "HTTP 307: redirects are not followed"),
+    ],
+)
+def test_a_failure_that_stays(
+    statuses: tuple[int, ...], headers: dict[str, str], pauses: list[float], words: str
+) -> None:
+    made: list[float] = []
+    with hooks(*statuses, **headers) as server, pytest.raises(NotDelivered) as caught:
+        deliver(lambda: post(server.url, b"{}", id="abcd", secret=b""), sleep=made.append)
+    assert (str(caught.value), made) == (words, pauses)
+    assert len(server.taken) == len(pauses) + 1  # a redirect is not a request
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(NotDelivered, match=r"^Connection refused$"):
+        post(f"http://127.0.0.1:{port}/hidden", b"{}", id="a", secret=b"")
+
+
+def test_a_slow_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "ANSWER_TIMEOUT", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(NotDelivered, match=r"^no answer within 0.05 s$"):
+            post(f"http://127.0.0.1:{port}/hidden", b"{}", id="a", secret=b"")
+
+
+def test_an_answer_that_is_not_http() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            connection.recv(65536)
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(NotDelivered, match=r"^BadStatusLine$"):
+            post(f"http://127.0.0.1:{server.getsockname()[1]}/hidden", b"{}", id="a", secret=b"")
+        thread.join()
