@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     type=click.Choice(["host", "algorithm", "key", "label", "deadline"]),
     default="host",
     show_default=True,
-    help="Show key findings by host, or hosts by algorithm, key, label or deadline.",
+    help="Show key findings by host, or hosts by another choice.",
 )
 @click.option(
     "--profile",
