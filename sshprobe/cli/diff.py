@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write the changes to FILE, e.g. changes.md.")
 @notify_option("Send new changes to the URLs in FILE, or `env`: in SSHPROBE_NOTIFY_URL.")
 @click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show all hosts and all changes.")
-@quiet_option("Print the changes and errors alone.")
+@quiet_option("Print only the changes and errors.")
 @click.pass_context
 def diff(
     context: click.Context,
@@ -129,12 +129,12 @@ def _read(
             raise click.UsageError("no scans: name two files of records, or a history with `--history`")
         missing = [name for name in scans if name != "-" and not Path(name).exists()]
         if history is not None and missing:
-            raise InputError("is not a file: name files alone, or scans of the history alone", source=missing[0])
+            raise InputError("is not a file: name only files, or only scans of the history", source=missing[0])
         return read_files(scans)
     if len(scans) > 2:
         raise click.UsageError("`--history` compares two scans: those between them are read too")
     if since is not None and len(scans) > 1:
-        raise click.UsageError("`--since` finds the old scan: name the new one alone, or none")
+        raise click.UsageError("`--since` finds the old scan: name only the new one, or none")
     assert history is not None  # or they are files
     return read_history(history, scans, since)
 

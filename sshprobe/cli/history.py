@@ -58,7 +58,7 @@ def _scan_ids(context: click.Context, parameter: click.Parameter, incomplete: st
 def history(context: click.Context) -> None:
     """Show how a fleet changed over scans with `--history`.
 
-    SCAN is the id of a scan, the beginning of one, or `latest`.
+    SCAN is the id of a scan, its first characters, or `latest`.
     """
     if context.invoked_subcommand is None:
         raise click.UsageError(
@@ -98,7 +98,7 @@ def list_(history: str | None, format_: str) -> None:
 def show(scan: str, history: str | None, format_: str) -> None:
     """Show one scan: its statuses, grades and most frequent findings.
 
-    SCAN is an id, the beginning of one, or `latest`.
+    SCAN is an id, its first characters, or `latest`.
     """
     with _opened(history) as database:
         from sshprobe.store.history.counters import ALL
@@ -248,9 +248,9 @@ def _uncounted(name: str, known: Sequence[str]) -> str:
 @click.option("--keep", type=WholeNumber(0, 1_000_000), metavar="N", help="Remove all scans but the newest N.")
 @_url
 def prune(days: float | None, keep: int | None, history: str | None) -> None:
-    """Remove old scans, and what only they refer to.
+    """Remove old scans, and the data that only they use.
 
-    With both options a scan is removed only if both say so.
+    With both options, a scan is removed only if both apply.
     """
     if days is None and keep is None:
         raise click.UsageError("`sshprobe history prune` needs `--older-than DAYS`, `--keep N` or both")
@@ -268,7 +268,7 @@ def prune(days: float | None, keep: int | None, history: str | None) -> None:
 @click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1, required=True)
 @_url
 def import_(records: tuple[str, ...], history: str | None) -> None:
-    """Add the scans in saved records; a scan that is there already is replaced."""
+    """Add the scans in saved records; scans with the same id are replaced."""
     from sshprobe.store.reading import scans_in
 
     with _opened(history, create=True) as database:

@@ -148,7 +148,7 @@ def test_windows_gets_advice_without_unix_paths(run: Run) -> None:
         else:
             assert "no /etc/ssh on Windows." in out
     _, out, _ = run("grade", "saved.jsonl", "--profile", "mozilla-modern")
-    assert "To change on this server" in out
+    assert "Changes on this server" in out
     assert r"%ProgramData%\ssh\sshd_config" in out
     assert not re.search(r"/etc/ssh/|awk|ssh-keygen|systemctl", out)
 

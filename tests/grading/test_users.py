@@ -138,7 +138,7 @@ def test_the_block_of_a_host_names_the_users() -> None:
 
     assert "Login methods seen for root and nobody." in block(seen(root=["publickey"], nobody=["publickey"]))
     alone = " ".join(block(seen(root=["publickey"], nobody=None)).split())
-    assert "Login methods seen for root alone. `--auth-user NAME` asks for others." in alone
+    assert "Login methods seen only for root. `--auth-user NAME` queries others." in alone
 
 
 def test_the_command_and_the_library_have_the_same_users() -> None:

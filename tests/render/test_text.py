@@ -115,7 +115,7 @@ def test_the_block_names_the_result_of_the_remedy() -> None:
     assert "This leaves:\n    thing 0\n" in words(a_remedy(["MACs x"], left_briefly=left))
     assert "To change by hand:\n    thing 0\n" in words(a_remedy(left_briefly=left))
     server = words(a_remedy(advice=["MACs: take out hmac-sha1"], left_briefly=left))
-    assert "  To change on this server, to reach A (93):\n    MACs: take out hmac-sha1\n  This leaves:\n" in server
+    assert "  Changes on this server to reach A (93):\n    MACs: take out hmac-sha1\n  This leaves:\n" in server
     assert "5 more with -v" in words(a_remedy(left_briefly=left))
     assert "thing 8" in words(a_remedy(left_briefly=left), verbose=True)
 

@@ -97,7 +97,7 @@ def _steps(group: Group) -> Iterator[str]:
         if words:
             yield ""
             where = r"Change in %ProgramData%\ssh\sshd_config, then Restart-Service sshd:"
-            yield from comment([where if is_windows(group) else "Change on this server:"])
+            yield from comment([where if is_windows(group) else "Changes on this server:"])
             for change in words:
                 yield from comment(wrapped(change.text[0], indent="    ", first="  "))
                 yield from comment(f"      {line}" for reason in change.reasons for line in wrapped(reason))

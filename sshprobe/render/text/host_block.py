@@ -183,7 +183,7 @@ def _remedy(view: RemedyView, verdict: Verdict, terminal: Terminal, *, several: 
         words = f"{lead} {', '.join(advice.long_commands)}: --fix prints the command"
         lines += terminal.wrap(words, indent="    ", first="  ")
     if advice.advice:
-        lines.append(f"  To change on this server, {goal[0].lower()}{goal[1:]}:")
+        lines.append(f"  Changes on this server {goal[0].lower()}{goal[1:]}:")
         for line in advice.advice:
             lines += terminal.wrap(line, indent="      ", first="    ")
     shown = advice.left_briefly if verbose else advice.left_briefly[:_SHOWN_LEFT]
@@ -212,8 +212,8 @@ def _foot(view: HostView, terminal: Terminal, *, verbose: bool) -> list[str]:
     if record.address is not None and record.address != record.host:
         text = f"{record.address}, {text}"
     users = methods_seen_for(record)
-    text += f" Login methods seen for {users}." if users else ""
-    text += " `--auth-user NAME` asks for others." if users.endswith(" alone") else ""
+    text += f" Login methods seen {users}." if users else ""
+    text += " `--auth-user NAME` queries others." if users.startswith("only") else ""
     if view.offers and not verbose:
         text += " -v shows more."
     return ["", *terminal.wrap(text, indent="  ")]

@@ -11,10 +11,10 @@ from sshprobe.views.host_stats import HostStats, Subject, VerdictStats
 
 
 def methods_seen_for(record: HostRecord) -> str:
-    """Return the users whose methods were seen: "root and nobody", "root alone", or nothing."""
+    """Return the users whose methods were seen: "for root and nobody", "only for root", or nothing."""
     found = record.authentication_by_user or {}
     *others, last = [user for user, answer in found.items() if answer.methods is not None] or [""]
-    return f"{', '.join(others)} and {last}" if others else f"{last} alone" if last else ""
+    return f"for {', '.join(others)} and {last}" if others else f"only for {last}" if last else ""
 
 
 def compliance(verdict: Verdict | VerdictStats) -> str:

@@ -33,7 +33,7 @@ class Imported(NamedTuple):
 
 
 def import_scans(database: Database, records: Iterable[Record], source: str) -> Iterator[Imported]:
-    """Write all scans of a file into a history, and yield each. A scan that is there already is replaced.
+    """Write all scans of a file into a history, and yield each. A scan with the same id is replaced.
 
     `source`: the name of the file. Raises `InputError` for hosts before the first header, and if the database fails.
     """
@@ -101,7 +101,7 @@ def prune(database: Database, *, days: float | None = None, keep: int | None = N
     """Remove old scans and all data that only they use.
 
     `days`: a scan is old if it began more than as many days ago. `keep`: the number of newest scans that are never old.
-    With both, a scan is removed only if both say so. A scan whose start is not a time is old by `keep` alone.
+    With both, a scan is removed only if both say so. A scan whose start is not a time is old only by `keep`.
     """
     limit = datetime.now(UTC) - timedelta(days=days or 0)
 
