@@ -8,12 +8,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from sshprobe.model.finding_table import LABELS
+from sshprobe.model.fleet import FleetReport
 from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.observation import HostKey
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.model.remedy import Remedy
 from sshprobe.model.timestamps import parse
-from sshprobe.model.verdict import Finding, Verdict
+from sshprobe.model.verdict import Effect, Finding, Severity, Verdict
 from sshprobe.views.fixes import Group, Plan
 from sshprobe.views.fleet_tables import (
     NONE,
@@ -29,6 +31,7 @@ from sshprobe.views.fleet_tables import (
 from sshprobe.views.host_names import name_beside, natural_order, place_of, software
 from sshprobe.views.host_stats import VerdictStats, letter, verdict_stats
 from sshprobe.views.offers import Describe, Offer, offers_of
+from sshprobe.views.summary import fleet_severities
 
 _Row = TypeVar("_Row")
 
@@ -177,6 +180,7 @@ class TablesBuilder:
 
     def build(self, summary: SummaryRecord, sweep: SweepRecord | None) -> TablesView:
         """Return the tables of all hosts so far. They do not depend on the order of the hosts but in their indexes."""
+        across = self._across_of(summary)
         hosts = sorted(self._hosts, key=lambda host: natural_order(host.place))
         first_seen = min((host.seen for host in hosts if host.seen is not None), default=0)
         for fingerprint in (key for prime in summary.shared_primes or () for key in prime.fingerprints):
@@ -206,11 +210,46 @@ class TablesBuilder:
                 keys=[host.keys for host in hosts],
                 labels=[host.labels for host in hosts],
                 fix=[NONE if host.fix is None else numbers[id(host.fix)] for host in hosts],
-                across=[host.across for host in hosts],
+                across=[self._with(host.across, across.get(host.place, {})) for host in hosts],
             ),
             servers=self._servers,
         )
         return TablesView(tables, fixes)
+
+    def _across_of(self, summary: SummaryRecord) -> dict[str, dict[str, int]]:
+        """Return place to id to index of the findings across the fleet: a scan knows them only at its end."""
+        fleet = FleetReport(
+            shared_host_keys=summary.shared_host_keys,
+            shared_primes=summary.shared_primes,
+            weak_keys=[],
+            known_keys_checked=summary.known_keys_checked,
+        )
+        found: dict[str, dict[str, int]] = {}
+        for id, places in fleet_severities(fleet).items():
+            for place, severity in places.items():
+                found.setdefault(place, {})[id] = self._finding(_fleet_finding(id, severity))
+        return found
+
+    def _with(self, known: list[int], across: dict[str, int]) -> list[int]:
+        """Return the findings of a host, and those across the fleet whose ids it does not have."""
+        ids = {self._findings.rows[at].id for at in known}
+        return [*known, *(at for id, at in across.items() if id not in ids)]
+
+
+def _fleet_finding(id: str, severity: Severity) -> Finding:
+    return Finding(
+        id=id,
+        severity=severity,
+        category="host_key",
+        algorithm=None,
+        message=LABELS[id],
+        expected="",
+        observed="",
+        effect=Effect(),
+        remediation=None,
+        references=[],
+        deviation=False,
+    )
 
 
 _encode = msgspec.json.Encoder().encode

@@ -2,7 +2,11 @@
 
 import msgspec
 
+from sshprobe.cli.options.filters import fleet_facts
+from sshprobe.cli.report_writer import report_context
 from sshprobe.views.fleet_tables import NONE
+from sshprobe.views.summary import SummaryBuilder
+from sshprobe.views.table_builder import TablesBuilder
 from tests.render.formats.html.pages import PROFILES, fleet, made_hosts, tables
 
 
@@ -59,3 +63,17 @@ def test_a_shared_key_has_its_findings() -> None:
     assert found.shared_keys[fingerprint] is True
     assert {found.findings[each].id for across in found.hosts.across for each in across} == {"host_key.shared"}
     assert not any(found.findings[each].observed for across in found.hosts.across for each in across)
+
+
+def test_a_scan_learns_of_shared_keys_at_its_end() -> None:
+    host = fleet()[0]
+    other = msgspec.structs.replace(host, host="192.0.2.77", address="192.0.2.77")
+    counts, keys = SummaryBuilder(), fleet_facts(())
+    builder = TablesBuilder(report_context().describe, lambda _: None)
+    for each in (host, other):
+        counts.add(each)
+        keys.add(each)
+        builder.add(each)
+    found = builder.build(counts.build(duration_ms=1.0, fleet=keys.report()), None).tables
+    assert [[found.findings[at].id for at in across] for across in found.hosts.across] == [["host_key.shared"]] * 2
+    assert found.findings[found.hosts.across[0][0]].severity == "note"

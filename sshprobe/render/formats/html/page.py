@@ -10,7 +10,6 @@ import base64
 import gzip
 import hashlib
 import heapq
-from collections.abc import Sequence
 from importlib.resources import files
 from typing import IO, Any
 
@@ -28,7 +27,7 @@ from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
 from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences, waiver_sentences
 from sshprobe.views.changes import Changes
 from sshprobe.views.fixes import Group
-from sshprobe.views.fleet_tables import GradePoint, HostKind, TablesView
+from sshprobe.views.fleet_tables import HostKind, TablesView
 from sshprobe.views.host_stats import letter
 from sshprobe.views.table_builder import TablesBuilder
 
@@ -72,17 +71,16 @@ class HtmlWriter(HostWriter):
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the page."""
-        changes, trend = self._context.changes(), self._context.trend()
-        write_page(self._tables.build(summary, self._sweep), self._stream, changes=changes, trend=trend)
+        write_page(self._tables.build(summary, self._sweep), self._stream, self._context)
 
 
 FORMAT = HostFormat(HtmlWriter)
 
 
-def write_page(
-    view: TablesView, stream: IO[bytes], *, changes: Changes | None = None, trend: Sequence[GradePoint] = ()
-) -> None:
+def write_page(view: TablesView, stream: IO[bytes], context: ReportContext) -> None:
     """Write the page of all hosts, with what changed and the grades of earlier scans."""
+    changes = context.changes()
+    texts = {id: context.explain(id) for id in sorted({finding.id for finding in view.tables.findings})}
     script, style = page_script(), page_style()
     tables = msgspec.to_builtins(view.tables)
     data = _printable(
@@ -90,7 +88,8 @@ def write_page(
             "tables": tables,
             "fixes": [_fix(group) for group in view.fixes],
             "sentences": _sentences(view),
-            "trend": msgspec.to_builtins(trend),
+            "trend": msgspec.to_builtins(context.trend()),
+            "texts": {id: text._asdict() for id, text in texts.items() if text is not None},
             "changes": None if changes is None else _changes(changes),
         }
     )

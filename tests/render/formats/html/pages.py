@@ -86,7 +86,8 @@ def page(hosts: Sequence[HostRecord], before: Sequence[HostRecord] = ()) -> byte
         GradePoint(started_at=f"2026-11-{day}T12:00:00Z", profile=PROFILES[0], grades={"A": 2, "F": day})
         for day in (18, 19)
     ]
-    write_page(tables(hosts), stream, changes=changes, trend=points if before else [])
+    context = report_context()._replace(changes=lambda: changes, trend=lambda: points if before else [])
+    write_page(tables(hosts), stream, context)
     return stream.getvalue()
 
 

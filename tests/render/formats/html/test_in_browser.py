@@ -216,6 +216,14 @@ def test_changes_and_trend(open_page: Open) -> None:
     expect(shown.locator("h1")).to_contain_text("192.0.2.")
 
 
+def test_an_empty_report(open_page: Open) -> None:
+    shown = open_page(page([]))
+    expect(shown.locator("h1")).to_have_text("No host was graded.")
+    for view in ("#hosts", "#findings", "#keys", "#host/192.0.2.1", "#nonsense"):
+        go_to(shown, view)
+    expect(shown.locator("h1")).to_have_text("No host was graded.")
+
+
 def test_without_javascript_there_is_a_summary(open_page: Open, content: bytes) -> None:
     shown = open_page(content, script=False)
     expect(shown.locator("h1")).to_have_text("16 SSH servers found on 18 targets")

@@ -1,4 +1,5 @@
-// Charts as SVG. They take colours from the style sheet, so they follow light, dark and print.
+// Charts as SVG of our own. They take colours from the style sheet, so they follow light, dark and print, which the canvas
+// of a chart library does not. A bar for each of at most 60 scans needs no library.
 
 /** Return a bar for a share of a whole. Its number stands beside it in text. */
 function bar(share, className = "") {

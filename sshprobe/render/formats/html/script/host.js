@@ -80,7 +80,7 @@ function findingItem(group) {
       ]),
       element("details", { class: "reasons" }, element("summary", {}, "Reasons"), facts([
         ["Observed", observed && foreign(observed)],
-        ["Expected", foreign(first.expected)],
+        ["Expected", first.expected && foreign(first.expected)],
         ["Cost", cost(points, first.effect.cap)],
         ["Sources", first.references.length ? foreign(first.references.join("; ")) : null],
       ]))));

@@ -199,7 +199,7 @@ function aboutFilters(model, filters, hosts) {
   const cards = [];
   const finding = filters.get("finding");
   const known = finding && model.findings.find((each) => each.key === finding || each.id === finding);
-  if (known) cards.push(aboutFinding(known));
+  if (known) cards.push(aboutFinding(known, model.texts[known.id]));
   const algorithm = model.algorithms.find((each) => each.id === filters.get("algorithm"));
   if (algorithm) cards.push(aboutAlgorithm(algorithm));
   const key = model.keys.find((each) => each.fingerprint === filters.get("key"));
@@ -207,12 +207,13 @@ function aboutFilters(model, filters, hosts) {
   return cards;
 }
 
-function aboutFinding(finding) {
+function aboutFinding(finding, text) {
   return element("div", { class: "card about" },
     element("p", { class: "lead" }, chip(finding.severity), " ", findingWords(finding)),
+    text ? element("p", {}, text.meaning, " ", text.why) : null,
     facts([
-      ["Expected", foreign(finding.expected)],
-      ["To fix", finding.remediation && foreign(finding.remediation)],
+      ["Expected", finding.expected && foreign(finding.expected)],
+      ["To fix", (finding.remediation ?? text?.fix) && foreign(finding.remediation ?? text.fix)],
       ["Sources", finding.references.length ? foreign(finding.references.join("; ")) : null],
       ["More", element("code", {}, `sshprobe explain ${finding.id}`)],
     ]));

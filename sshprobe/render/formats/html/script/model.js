@@ -8,12 +8,13 @@ async function unpack(text) {
 }
 
 class Model {
-  constructor({ tables, fixes, sentences, changes, trend }) {
+  constructor({ tables, fixes, sentences, changes, trend, texts }) {
     this.tables = tables;
     this.fixes = fixes;
     this.sentences = sentences;
     this.changes = changes;
     this.trend = trend;
+    this.texts = texts;
     this.profile = tables.profiles[0] ?? null;
     this.algorithms = tables.algorithms.map(([type, name, severity, weakness, facts, marker]) => ({
       type, name, severity, weakness, facts, marker, id: `${type}/${name}`,
