@@ -30,11 +30,12 @@ class MethodsRequest:
         service_request, none_request = msg.service_request(b"ssh-userauth"), msg.userauth_none_request(user)
         self.first = (service_request, none_request) if at_once else (service_request,)
         """The payloads behind our NEWKEYS."""
-        self._none_request = None if at_once else none_request
+        self.second = None if at_once else none_request
+        """The payload that answers SERVICE_ACCEPT."""
         self._read = 0
 
     def read(self, payload: bytes, sequence: int, *, expected: bool) -> tuple[Event | None, bytes | None]:
-        """Return the event of an encrypted packet, and the payload that answers it.
+        """Return the event of an encrypted packet after SERVICE_ACCEPT or beside it, and the payload that answers it.
 
         `sequence`: the packet's number. `expected`: the state has an entry for its message. Raises
         `RemoteProtocolError`.
@@ -47,8 +48,6 @@ class MethodsRequest:
             raise LimitExceeded(f"more than {AUTHENTICATION_PACKETS} packets before an answer to the request")
         if not expected:
             return None, msg.unimplemented(sequence)
-        if number == msg.SERVICE_ACCEPT:
-            return None, self._none_request
         if number not in _EVENTS:
             raise RemoteProtocolError("the server wants new keys before it answers")
         return _EVENTS[number](payload), None

@@ -6,6 +6,8 @@ certificate stays bytes as sent, because a CA may put any bytes into it.
 
 from __future__ import annotations
 
+import binascii
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
@@ -60,7 +62,7 @@ def parse_unknown_host_key(blob: bytes, algorithm_name: str) -> HostKey:
         return parse_host_key(blob)
     except RemoteProtocolError:
         name = algorithm_name.encode("ascii", "backslashreplace")
-        return HostKey(_printable(name), name, None, blob, blob, None)
+        return HostKey(_printable(name), name, None, blob, blob, _fingerprint(blob), None)
 
 
 @lru_cache(maxsize=256)  # each connection looks up a few; limited, because servers can invent names
@@ -87,7 +89,8 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
     if format_ is not None:
         parameters, bits = format_.read(read_strings(blob, what, format_.fields, 4 + len(type_name)))
         plain_blob = _shortest(type_name, parameters, blob) if type(parameters) in _OF_NUMBERS else blob
-        return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters)
+        name, fingerprint = type_name.decode("ascii"), _fingerprint(plain_blob)
+        return HostKey(name, type_name, bits, blob, plain_blob, fingerprint, parameters)
     reader = Reader(blob, what)
     type_name = reader.string("its type")
     if not 0 < len(type_name) <= NAME_LENGTH:
@@ -96,14 +99,20 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
         raise RemoteProtocolError(f"{what} is itself a certificate")
     plain_type = _CERTIFICATES.get(type_name)
     if plain_type is None:
-        return HostKey(_printable(type_name), type_name, None, blob, blob, None)
+        return HostKey(_printable(type_name), type_name, None, blob, blob, _fingerprint(blob), None)
     nonce = reader.string("nonce")
     start = reader.at
     fields, read = FORMATS[plain_type]
     parameters, bits = read([reader.string(field) for field in fields])
     plain_blob = _shortest(plain_type, parameters, string(plain_type) + blob[start : reader.at])
     certificate = _read_certificate(reader, blob, nonce)
-    return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters, certificate)
+    name, fingerprint = type_name.decode("ascii"), _fingerprint(plain_blob)
+    return HostKey(name, type_name, bits, blob, plain_blob, fingerprint, parameters, certificate)
+
+
+def _fingerprint(plain_blob: bytes) -> str:
+    digest = hashlib.sha256(plain_blob).digest()
+    return "SHA256:" + binascii.b2a_base64(digest, newline=False)[:-1].decode("ascii")  # one "=" pads 32 bytes
 
 
 def _shortest(type_name: bytes, parameters: Parameters, blob: bytes) -> bytes:

@@ -6,9 +6,6 @@ OpenSSH's PROTOCOL.u2f (keys in a security key) and PROTOCOL.certkeys (certifica
 
 from __future__ import annotations
 
-import binascii
-import hashlib
-
 import msgspec
 
 USER = 1
@@ -82,15 +79,11 @@ class HostKey(msgspec.Struct, frozen=True):
     plain_blob: bytes
     """The blob that `ssh-keygen -l` fingerprints: of a certificate the key inside, else `blob`. Numbers have no leading
     zeros: OpenSSH reads an RSA or DSA key with them and writes it without."""
+    fingerprint: str
+    """"SHA256:" and unpadded base64, as `ssh-keygen -l` prints it, over `plain_blob`."""
     parameters: Parameters | None
     """None for an unknown type."""
     certificate: Certificate | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """ "SHA256:" and unpadded base64, as `ssh-keygen -l` prints it, over `plain_blob`."""
-        digest = hashlib.sha256(self.plain_blob).digest()
-        return "SHA256:" + binascii.b2a_base64(digest, newline=False)[:-1].decode("ascii")  # one "=" pads 32 bytes
 
 
 class Certificate(msgspec.Struct, frozen=True):

@@ -187,10 +187,7 @@ class ClientTransport:
             self._held = ()
 
     def disconnect(self, description: bytes) -> None:
-        """Send DISCONNECT with reason 11 (by application), in clear unless we encrypt, and close.
-
-        Nothing is sent before the server's identification has been received.
-        """
+        """Close. Send DISCONNECT with reason 11 (by application) first, if the server has identified itself."""
         if self.state is not _CLOSED:
             if self.state not in LINE_STATES:
                 self._send(msg.disconnect(description))
@@ -301,6 +298,8 @@ class ClientTransport:
         if msg.IGNORE <= number <= msg.DEBUG:
             if self.state is not before:  # UNIMPLEMENTED, and our request has an older form
                 answer = self._handshake.run.start_again()
+        elif number == msg.SERVICE_ACCEPT and before is State.SERVICE:
+            answer = self._request.second
         elif before in _ENCRYPTED:
             event, answer = self._request.read(payload, sequence, expected=number in TRANSITIONS[before])
         elif number != msg.NEWKEYS:

@@ -12,6 +12,7 @@ unknown and the signature unverified.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidKey
@@ -115,6 +116,11 @@ class _Sntrup761:
         return None
 
 
+@lru_cache(maxsize=16)  # all connections of a scan have the same key pairs
+def _ours(kem: bytes, curve: bytes) -> bytes:
+    return string(kem + curve)
+
+
 class CurveExchange(KeyExchange):
     """An exchange of one string each way. `detail`: "x25519", "mlkem768+nistp256", "sntrup761+x25519"."""
 
@@ -127,7 +133,7 @@ class CurveExchange(KeyExchange):
             key_pairs[kem] = _Sntrup761() if kem == "sntrup761" else _MlKem(kem)
         self._curve: Curve = key_pairs[curve]
         self._kem: Kem | None = key_pairs[kem] if kem else None
-        self._ours = string((self._kem.public if self._kem else b"") + self._curve.public)
+        self._ours = _ours(self._kem.public if self._kem else b"", self._curve.public)
         self.first = _INIT + self._ours
 
     def read_reply(self, payload: bytes) -> Reply:
