@@ -17,6 +17,7 @@ from sshprobe.model.observation import LONGEST_BANNER
 from sshprobe.net import Address
 from sshprobe.net.clock import running_clock
 from sshprobe.net.errors import LOCAL
+from sshprobe.probe.connections import Connections
 from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.probe.probe_progress import ProbeProgress
@@ -34,33 +35,39 @@ class FallbackError(Exception):
 
 
 async def ask_asyncssh(
-    address: Address,
-    port: int,
+    connections: Connections,
     kexinit: KexInit,
     options: ProbeOptions,
     timeout: float,
     facts: ObservationBuilder,
     progress: ProbeProgress,
-) -> int:
+) -> None:
     """Request the authentication methods of the first user, and store the answer in `facts` and `progress`.
 
-    `timeout`: seconds. Returns the number of connections made.
+    `timeout`: seconds.
     """
     user = options.auth_users[0]
     banners: list[str] = []
     try:
         methods = await authentication_methods(
-            address, port, kexinit, user=user, client_id=options.client_id, timeout=timeout, on_banner=banners.append
+            connections.candidates[0],
+            connections.port,
+            kexinit,
+            user=user,
+            client_id=options.client_id,
+            timeout=timeout,
+            on_banner=banners.append,
         )
     except FallbackError as error:
         progress.authentication = "failed"
         facts.warn(f"authentication methods: {error}")
-        return int(error.connected)
+        connections.made += error.connected
+        return
+    connections.made += 1
     progress.authentication = "answered"
     if banners:
         facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), LONGEST_BANNER)
     facts.add_methods(user, None if methods is None else tuple(map(str.encode, methods)))
-    return 1
 
 
 async def authentication_methods(

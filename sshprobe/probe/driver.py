@@ -59,6 +59,8 @@ class Driver:
 
     def __init__(self, probe: HostProbe) -> None:
         self.probe = probe
+        self.addresses: Sequence[str] = [address.ip for address in probe.connections.candidates]
+        """The addresses that it may connect to."""
         self.retry_later = False
         """At its end: whether another try, after a pause, may find more."""
         self.resource_error: str | None = None
@@ -69,15 +71,10 @@ class Driver:
 
     # -- as a job ----------------------------------------------------------------------------------------------------
 
-    @property
-    def addresses(self) -> Sequence[str]:
-        """The addresses to which it may connect."""
-        return self.probe.addresses
-
     def start(self, network: Network, slot: Slot, done: Callable[[Observation], None]) -> None:
         """Probe the host, and call `done`, perhaps at once."""
         self._network, self._slot, self._done = network, slot, done
-        self._connection = network.connection(self, self.probe.address, self.probe.port)
+        self._connection = network.connection(self, self.probe.connections.candidates[0], self.probe.port)
         self._effects = self.probe.effects(network.time)
         self._advance(self._effects.send, None)
 
@@ -162,7 +159,8 @@ class Driver:
             elif type(effect) is RunAsync:
                 self._slot.create_task(self._run(effect.work))
         except StopIteration as end:
-            self._connection.close()
+            if self._connection.is_open:
+                self._connection.close()
             del self._connection, self._effects  # they refer to this object: break the cycle, to free it at once
             self._end(end.value)
         except Exception as error:
@@ -188,6 +186,7 @@ class Driver:
         if done is not None:  # otherwise a bug has ended it before
             probe = self.probe
             self.retry_later, self.resource_error = probe.retry_later, probe.resource_error
+            self.addresses = [address.ip for address in probe.connections.candidates]
             self.unanswered = observation.status in UNANSWERED
             del self._network, self._slot
             done(observation)

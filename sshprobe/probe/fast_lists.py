@@ -26,13 +26,12 @@ import msgspec
 from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import Action, Address, CloseGracefully, Exchange, Network, NetworkError
-from sshprobe.probe.connections import OURS_FIRST
-from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT
+from sshprobe.probe.connections import IDENTIFICATION, KEXINIT, OURS_FIRST
 from sshprobe.probe.driver import Driver, FirstAnswer, Slot
 from sshprobe.probe.greetings import Greeting, GreetingCache, Weighed, observe, split_greeting
 from sshprobe.probe.host_probe import HostProbe
+from sshprobe.probe.host_state import unprobed
 from sshprobe.probe.probe_options import ProbeOptions
-from sshprobe.probe.probe_status import unprobed
 from sshprobe.probe.record_fields import identification_record
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import disconnect
@@ -244,7 +243,7 @@ class FastLists(Generic[R]):
     def unconnected_probe(self, host: Host, error: NetworkError) -> HostProbe:
         """Return a probe that found that no connection to a host could be made."""
         probe = self.probe(host)
-        probe.not_connected(error)
+        probe.connections.not_connected(error)
         probe.failed(error)
         return probe
 

@@ -7,40 +7,28 @@ Facts are kept: a `HostProbe` that was throttled or reset can be run again later
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from sshprobe.algorithms.openssh import SIGN, claims_openssh
-from sshprobe.model.escape import escape_bytes
-from sshprobe.model.observation import LONGEST_BANNER, Observation
+from sshprobe.model.observation import Observation
 from sshprobe.net import CloseGracefully, Exchange, NetworkError
-from sshprobe.probe.conversation import (
-    EXCHANGE,
-    IDENTIFICATION,
-    KEXINIT,
-    METHODS,
-    ConnectionEnded,
-    Conversation,
-    throttled,
-)
-from sshprobe.probe.effects import STILL_OPEN, Connect, Pause, ProbeGenerator, RunAsync
+from sshprobe.probe.connections import EXCHANGE, IDENTIFICATION, KEXINIT, METHODS, SLOW_IDENTIFICATION, Conversation
+from sshprobe.probe.early_end import ConnectionEnded, is_refusal, throttled, without_identification, without_ssh_2
+from sshprobe.probe.effects import STILL_OPEN, ProbeGenerator, RunAsync
 from sshprobe.probe.host_state import HostState, log
-from sshprobe.probe.plan import authentication_needs_fallback, negotiated_exchange
+from sshprobe.probe.plan import can_encrypt, negotiated_exchange
 from sshprobe.probe.plan_cache import next_exchange
 from sshprobe.probe.probe_progress import NARROW, ExchangePlan
-from sshprobe.probe.probe_status import classify_missing_identification
-from sshprobe.probe.trace import TracedTransport, describe_exchange, traced
+from sshprobe.probe.trace import describe_exchange, traced
 from sshprobe.wire import events
 from sshprobe.wire.client_kexinit import negotiate
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.transport import NEED_DATA, ClientTransport
+from sshprobe.wire.transport import NEED_DATA
 
 # Events are compared by exact type: if `isinstance` is false, a msgspec.Struct goes through its slow metaclass.
-
-THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
-"""The line of OpenSSH instead of an identification: from 9.8 on for penalties, from 8.2 on past MaxStartups."""
 
 LATE_SHARE = 0.3
 """Share of the wait for KEXINIT that remains for one more connection, in which our identification comes after theirs:
@@ -57,29 +45,24 @@ SILENT_LINGER = 0.1
 class HostProbe(HostState):
     """The probe of one host: see the module, and `HostState`."""
 
-    _clock: Callable[[], float] = time.monotonic
-    _host_deadline = 0.0
-
     def effects(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
         """Probe the host by effects, in a first try or another one. `clock` is the driver's."""
         effects = self._all_effects(clock)
         return effects if self._trace is None else traced(effects, self._trace, clock)
 
     def _all_effects(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
-        self._clock = clock
-        started = clock()
-        self._host_deadline = started + self._options.host_timeout
-        self._connections.begin()
+        started = self.connections.begin(clock)
         self._status.begin()
+        self.retry_later, self.resource_error = False, None
         try:
             while (yield from self._one_connection()):
                 pass
             yield from self._fallback()
         except (ConnectionEnded, NetworkError) as error:
-            self._status.failed(error.with_traceback(None))
+            self.failed(error.with_traceback(None))
         except Exception as error:  # our own bug must not look like an answer of the host
-            self._status.failed(error)
-            if not self._status.local:
+            self.failed(error)
+            if self.resource_error is None:
                 log.exception("internal error while probing %s port %d", self.host, self.port)
         self._elapsed += clock() - started
         return self._known()
@@ -87,29 +70,26 @@ class HostProbe(HostState):
     def _fallback(self) -> ProbeGenerator[None]:
         """Request the authentication methods through asyncssh if we could not."""
         kexinit = self.facts.kexinit
-        if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
+        is_open = self._wanted.authentication and self._progress.authentication == "open"
+        if is_open and kexinit is not None and not can_encrypt(kexinit):
             from sshprobe.probe.asyncssh_fallback import ask_asyncssh  # few hosts need it
 
-            now = yield from self._pause(names_a_user=True)
-            self._stages.add("authentication")
-            address, timeout = self.candidates[0], min(self._options.timeout, self._host_deadline - now)
-
-            async def ask() -> None:
-                self._connections.made += await ask_asyncssh(
-                    address, self.port, kexinit, self._options, timeout, self.facts, self._progress
-                )
-
+            connections = self.connections
+            now = yield from connections.pause(names_a_user=True)
+            connections.stages.add("authentication")
+            timeout = min(self._options.timeout, connections.host_deadline - now)
+            ask = partial(ask_asyncssh, connections, kexinit, self._options, timeout, self.facts, self._progress)
             yield RunAsync(ask)
 
     # -- one connection ------------------------------------------------------------------------------------------------
 
     def _one_connection(self) -> ProbeGenerator[bool]:
         """Make one connection and ask the questions of the plan. Returns whether there are more."""
-        connections, planned = self._connections, self._planned
+        connections, planned = self.connections, self._planned
         if self._trace is not None:
             self._trace.log(describe_exchange(planned))
         early = planned if connections.start_early else None
-        conversation = yield from self._connect(names_a_user=planned is not None and planned.suite is not None)
+        conversation = yield from connections.connect(names_a_user=planned is not None and planned.suite is not None)
         exchange: ExchangePlan | None = None
         trouble: ConnectionEnded | None = None
         try:
@@ -130,57 +110,6 @@ class HostProbe(HostState):
         conversation.is_settled = (yield self._goodbye(conversation)) != STILL_OPEN
         return self._next_connection(conversation, exchange, trouble)
 
-    def _pause(self, *, names_a_user: bool = False) -> ProbeGenerator[float]:
-        """Wait until the next connection may be made, and return the time."""
-        now = self._clock()
-        seconds = self._connections.delay(now, names_a_user=names_a_user)
-        if seconds:
-            yield Pause(seconds)
-            now = self._clock()
-        self._connections.last_start = now
-        return now
-
-    def _connect(self, *, names_a_user: bool) -> ProbeGenerator[Conversation]:
-        """Connect to the address that answered before, or to the first one that answers now.
-
-        Raises `NetworkError`, or `ConnectionEnded`.
-        """
-        now = yield from self._pause(names_a_user=names_a_user)
-        candidates = self.candidates
-        failure: NetworkError | None = None
-        for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
-            remaining = self._host_deadline - now
-            # If others follow, leave time for them.
-            timeout = min(self._options.connect_timeout, remaining if left == 1 else remaining / (left + 1))
-            try:
-                if remaining <= 0:
-                    raise NetworkError("timeout", "out of time for this host")
-                yield Connect(address, self.port, now + timeout, timeout)
-            except NetworkError as error:
-                failure = failure or error
-                now = self._clock()
-                self.not_connected(error)
-                if self._connections.identified and error.failure in ("refused", "reset"):
-                    raise ConnectionEnded("throttled", f"{error}, after earlier connections") from None
-                continue
-            self._connections.made += 1
-            self.candidates = (address,)
-            until, self._kexinit_deadline = self._kexinit_deadline, None
-            return Conversation(self._new_transport(), self._clock(), self._host_deadline, until)
-        assert failure is not None  # there is at least one candidate
-        try:
-            if len(candidates) > 1:
-                raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
-            raise failure
-        finally:
-            del failure  # it refers to this frame by its traceback
-
-    def _new_transport(self) -> ClientTransport:
-        client_id, key_pairs = self._options.client_id, self._key_pairs
-        if self._trace is None:
-            return ClientTransport(client_id, key_pairs=key_pairs)
-        return TracedTransport(client_id, key_pairs=key_pairs, trace=self._trace)
-
     def _goodbye(self, conversation: Conversation) -> CloseGracefully:
         """Return the effect that ends the connection, in any state, as quietly as possible."""
         transport, data = conversation.transport, b""
@@ -197,28 +126,30 @@ class HostProbe(HostState):
         """Begin a question. Its answer is `awaited` for the timeout of one question, or `until` a time."""
         until = now + self._options.timeout if until is None else until
         conversation.awaited = awaited
-        conversation.deadline = until if until < self._host_deadline else self._host_deadline
+        conversation.deadline = until if until < self.connections.host_deadline else self.connections.host_deadline
 
     def _identify(self, conversation: Conversation) -> ProbeGenerator[None]:
         """Wait for the server's identification. Raises `ConnectionEnded`, also for servers without SSH-2."""
-        connections = self._connections
-        self._stages.add("identification")
+        connections = self.connections
+        connections.stages.add("identification")
         self._wait_for(IDENTIFICATION, conversation, conversation.opened)
         try:
             while type(event := (yield from self._next(conversation))) is not events.IdentificationReceived:
                 if type(event) is events.LineReceived:
                     conversation.lines.append(event.line)
-                    if event.line.rstrip() in THROTTLED_LINES:
+                    if is_refusal(event.line):
                         raise throttled(event.line.rstrip())
         except ConnectionEnded as ended:
-            raise classify_missing_identification(
-                ended, conversation, self.facts, after_others=connections.identified
+            lines, unread, reads = conversation.lines, conversation.transport.unread, conversation.reads
+            raise without_identification(
+                ended, lines, unread, reads=reads, after_others=connections.identified, warn=self.facts.warn
             ) from None
         finally:
             if not connections.identified:
                 for line in conversation.lines:
                     self.facts.add_line(line)
-        conversation.identified_after = self._clock() - conversation.opened
+        conversation.identified_after = after = connections.clock() - conversation.opened
+        conversation.may_have_lost_ours = after > SLOW_IDENTIFICATION
         identification = event.identification
         if identification != connections.identification:
             known = connections.identified and self._progress.maybe_openssh
@@ -227,17 +158,13 @@ class HostProbe(HostState):
                 self._planned = None  # a different server than before
             connections.answered(identification)
             self.facts.add_identification(identification)
-        if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
-            raise ConnectionEnded("ssh1_only", "the server speaks SSH-1 only")
         if not identification.speaks_2:
-            raise ConnectionEnded(
-                "protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only"
-            )
+            raise without_ssh_2(identification)
 
     def _lists(self, conversation: Conversation) -> ProbeGenerator[KexInit]:
         """Wait for the server's lists; if it waits for ours, send them first."""
-        connections = self._connections
-        self._stages.add("kexinit")
+        connections = self.connections
+        connections.stages.add("kexinit")
         assert conversation.identified_after is not None
         now = conversation.opened + conversation.identified_after
         self._wait_for(KEXINIT, conversation, now, conversation.lists_deadline)
@@ -289,16 +216,16 @@ class HostProbe(HostState):
 
     def _exchange(self, conversation: Conversation, exchange: ExchangePlan) -> ProbeGenerator[None]:
         """Do an exchange: its group, its host key, and, if planned, the authentication methods."""
-        self._stages.add("key_exchange")
-        transport = conversation.transport
+        connections, transport = self.connections, conversation.transport
+        connections.stages.add("key_exchange")
         if not conversation.started:
-            self._start(conversation, exchange, alone=self._connections.cautious and not conversation.proposed)
+            self._start(conversation, exchange, alone=connections.cautious and not conversation.proposed)
         try:
             if conversation.alone:
                 if not conversation.waited_for_ours:
-                    yield from conversation.rest(min(self._clock() + APART, self._host_deadline))
+                    yield from conversation.rest(min(connections.clock() + APART, connections.host_deadline))
                 transport.send_held()
-            self._wait_for(EXCHANGE, conversation, self._clock())
+            self._wait_for(EXCHANGE, conversation, connections.clock())
             while type(event := (yield from self._next(conversation))) is not events.HostKeyReceived:
                 if type(event) is events.GroupReceived:
                     conversation.early = False
@@ -323,21 +250,21 @@ class HostProbe(HostState):
 
     def _methods(self, conversation: Conversation, user: str) -> ProbeGenerator[None]:
         """Request the authentication methods of `user`."""
-        self._stages.add("authentication")
-        conversation.named_a_user = True
-        connections, transport = self._connections, conversation.transport
+        connections, transport = self.connections, conversation.transport
+        connections.stages.add("authentication")
+        conversation.user = user
         # Separately: send the first encrypted packet when the server must have read our NEWKEYS.
         apart = self._progress.authentication_attempts > 0 or connections.cautious
-        answered = False
+        failure: ConnectionEnded | None = None
         methods: tuple[bytes, ...] | None = None  # "none" logged us in
         try:
             transport.request_authentication_methods(
                 user.encode(), at_once=connections.read_ahead and not apart, alone=apart
             )
             if apart:
-                yield from conversation.rest(min(self._clock() + APART, self._host_deadline))
+                yield from conversation.rest(min(connections.clock() + APART, connections.host_deadline))
                 transport.send_held()
-            self._wait_for(METHODS, conversation, self._clock())
+            self._wait_for(METHODS, conversation, connections.clock())
             while type(event := (yield from self._next(conversation))) is not events.AuthenticationSucceeded:
                 if type(event) is events.AuthenticationFailed:
                     methods = event.methods
@@ -346,20 +273,14 @@ class HostProbe(HostState):
                     conversation.extensions = (conversation.extensions or ()) + event.extensions
                 elif type(event) is events.AuthenticationBanner:
                     conversation.banner = (conversation.banner or b"") + event.message
-            answered = True
+            self._progress.authentication_answered(user, self._wanted)
         except ConnectionEnded as ended:
+            failure = ended.with_traceback(None)
             self._progress.authentication_failed(user)
-            whose = "" if user == self._options.auth_users[0] else f" of {escape_bytes(user.encode())}"
-            self.facts.warn(f"authentication methods{whose}: {ended}")
-            return
-        finally:
-            if conversation.extensions is not None:
-                self.facts.add_extensions(conversation.extensions, whole=answered)
-                self._progress.maybe_openssh |= SIGN in (self.facts.extensions or ())
-            if conversation.banner is not None and user == self._options.auth_users[0]:
-                self.facts.banner = escape_bytes(conversation.banner, LONGEST_BANNER)
-        self._progress.authentication_answered(user, self._wanted)
-        self.facts.add_methods(user, methods)
+        is_first = user == self._wanted.users[0]
+        self.facts.add_authentication(conversation, methods, failure, is_first=is_first)
+        if conversation.extensions is not None:
+            self._progress.maybe_openssh |= SIGN in (self.facts.extensions or ())
 
     def _next(self, conversation: Conversation) -> ProbeGenerator[events.Event]:
         """Return the next event, within the deadline of this question. Raises `ConnectionEnded`."""
@@ -376,7 +297,7 @@ class HostProbe(HostState):
                     raise conversation.failure
                 # Sent when all data is read: each write wakes the server, and one is enough.
                 ours = b""
-                if not self._connections.late or conversation.identified_after is not None:
+                if not self.connections.late or conversation.identified_after is not None:
                     ours, transport.outgoing = transport.outgoing, b""
                 turn = conversation.our_turn
                 try:

@@ -11,12 +11,15 @@ import msgspec
 
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import (
+    LONGEST_BANNER,
     GroupExchange,
     HostKey,
     Identification,
     Observation,
     UserAuthentication,
 )
+from sshprobe.probe.connections import Conversation
+from sshprobe.probe.early_end import ConnectionEnded
 from sshprobe.probe.merged_name_list import MergedNameList
 from sshprobe.probe.probe_progress import ExchangePlan, ProbeProgress, Wanted
 from sshprobe.probe.record_fields import (
@@ -27,13 +30,13 @@ from sshprobe.probe.record_fields import (
     escape_names,
     escape_pairs,
     hassh,
-    hexadecimal,
     identification_record,
 )
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import GroupReceived, HostKeyReceived
 from sshprobe.wire.kex.exchange import GroupExchangeRequest
+from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.public_keys import HostKey as WireHostKey
 
@@ -171,6 +174,24 @@ class ObservationBuilder(msgspec.Struct):
         )
         return sound
 
+    def add_authentication(
+        self, asked: Conversation, methods: tuple[bytes, ...] | None, failure: ConnectionEnded | None, *, is_first: bool
+    ) -> None:
+        """Keep the answer to a request for the methods of a user. `is_first`: of the first user.
+
+        `failure`: the end of the connection before the answer.
+        """
+        if failure is not None:
+            self.warn(
+                f"authentication methods{'' if is_first else f' of {escape_bytes(asked.user.encode())}'}: {failure}"
+            )
+        if asked.extensions is not None:
+            self.add_extensions(asked.extensions, whole=failure is None)
+        if asked.banner is not None and is_first:
+            self.banner = escape_bytes(asked.banner, LONGEST_BANNER)
+        if failure is None:
+            self.add_methods(asked.user, methods)
+
     def add_methods(self, user: str, methods: tuple[bytes, ...] | None) -> None:
         """Keep the methods that `user` may use; None: "none" logged us in."""
         self.methods[user] = UserAuthentication(
@@ -214,7 +235,7 @@ class ObservationBuilder(msgspec.Struct):
 
     @property
     def warnings(self) -> list[str]:
-        """The warnings, and notes on names that were left out."""
+        """The oddities, and what was left out of the lists."""
         return [*self.oddities, *(words for later in self.later_names.values() for words in later.warnings())]
 
     def observation(self, bare: Observation, progress: ProbeProgress, wanted: Wanted) -> Observation:
@@ -265,7 +286,7 @@ class ObservationBuilder(msgspec.Struct):
         return lists
 
     def names_left_out(self) -> int:
-        """Return the number of algorithm names of later connections that are not in `lists`."""
+        """Return how many names of algorithms later connections had that `lists` has not."""
         return sum(later.left_out for later in self.later_names.values() if later.of_algorithms)
 
     def hassh_server(self) -> str | None:
@@ -274,6 +295,11 @@ class ObservationBuilder(msgspec.Struct):
 
 
 _lasting = attrgetter("protocol", "software", "lasting_comments")
+
+
+def hexadecimal(number: int) -> str | None:
+    """Return a number of a group as moduli(5) writes it, or None for one so large that no group has it."""
+    return f"{number:X}" if number.bit_length() <= GROUP_EXCHANGE_MODULUS_BITS else None
 
 
 def _base64(blob: bytes) -> str:

@@ -272,11 +272,9 @@ def negotiated_exchange(
     )
 
 
-def authentication_needs_fallback(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> bool:
-    """True if the methods are still wanted, but we do not speak the server's ciphers or exchanges."""
-    if not wanted.authentication or progress.authentication != "open":
-        return False
-    return choose_suite(server) is None or not offer(server).encrypts
+def can_encrypt(server: KexInit) -> bool:
+    """Return whether we speak ciphers and exchanges of `server`."""
+    return choose_suite(server) is not None and offer(server).encrypts
 
 
 def printable_name(raw: bytes) -> str | None:

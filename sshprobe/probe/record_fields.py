@@ -10,7 +10,6 @@ from sshprobe.algorithms import lookup
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Certificate, Identification
 from sshprobe.wire import identification as wire_identification
-from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.public_keys import Certificate as WireCertificate
 
 TEXT_KEPT = 4096
@@ -68,11 +67,6 @@ def hassh(*lists: tuple[bytes, ...]) -> str:
 def any_post_quantum(kex_algorithms: tuple[bytes, ...]) -> bool:
     """Return whether any of these names is a standardised post-quantum method."""
     return any(map(is_post_quantum, escape_names(kex_algorithms)))
-
-
-def hexadecimal(number: int) -> str | None:
-    """Return a number of a group in the form of moduli(5), or None if it is too large for any group."""
-    return f"{number:X}" if number.bit_length() <= GROUP_EXCHANGE_MODULUS_BITS else None
 
 
 def certificate_record(certificate: WireCertificate) -> Certificate:

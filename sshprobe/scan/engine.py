@@ -29,7 +29,7 @@ from sshprobe.net.outage import SharedWitnesses
 from sshprobe.scan.job import Job, Progress, TargetResult
 from sshprobe.scan.limits import Limits
 from sshprobe.scan.pauses import Pauses
-from sshprobe.scan.target_run import TargetRun, TargetRuns
+from sshprobe.scan.target_run import TargetRuns
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -146,7 +146,7 @@ class Engine(Generic[T, R]):
             except StopAsyncIteration:
                 break
             self.progress.started += 1
-            runs.begin(TargetRun(runs, target))
+            runs.start(target)
         await self._all_ended()
 
     async def _second_tries(self) -> None:

@@ -22,7 +22,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.model.verdict import Finding
 from sshprobe.net import Address
-from sshprobe.probe.probe_status import unprobed
+from sshprobe.probe.host_state import unprobed
 from sshprobe.scan.verdict_cache import END_OF_LINE, EncodedVerdicts, VerdictCache, new_key
 from sshprobe.views.host_names import Place
 from sshprobe.views.host_stats import HostStats, host_stats, record_stats, subjects_of

@@ -13,8 +13,8 @@ from sshprobe.net.resolve import resolve
 from sshprobe.probe.driver import Driver, Slot
 from sshprobe.probe.fast_lists import FastLists, Host, ListsProbe
 from sshprobe.probe.host_probe import HostProbe
+from sshprobe.probe.host_state import unprobed
 from sshprobe.probe.probe_options import ProbeOptions
-from sshprobe.probe.probe_status import unprobed
 from sshprobe.scan.job import Job
 from sshprobe.scan.results import HostResult, Result
 from sshprobe.targets import Exclusions, Target

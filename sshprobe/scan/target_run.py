@@ -59,6 +59,10 @@ class TargetRuns(Generic[T, R]):
         self._progress = progress
         self._on_deferred = on_deferred
 
+    def start(self, target: T) -> None:
+        """Start a target."""
+        self.begin(TargetRun(self, target))
+
     def begin(self, run: TargetRun[T, R]) -> None:
         """Start new jobs of a target that has no running ones; resolve a name first."""
         self.under_way[run] = True

@@ -12,7 +12,7 @@ from sshprobe.algorithms import catalogue, known_group
 from sshprobe.grading.keys import primes
 from sshprobe.grading.keys.primes import has_smooth_order, kind_of_modulus, primes_below
 from sshprobe.model.observation import GroupExchange, Observation
-from sshprobe.probe.record_fields import hexadecimal
+from sshprobe.probe.observation_builder import hexadecimal
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.wire.kex.dh import group

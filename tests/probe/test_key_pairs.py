@@ -15,8 +15,8 @@ def test_the_hosts_of_a_scan_share_key_pairs_and_two_scans_do_not() -> None:
         for scanner, target in ((one, targets[0]), (one, targets[1]), (another, targets[0]))
         for job in _jobs(scanner, target)
     ]
-    assert first.probe._key_pairs is second.probe._key_pairs
-    assert first.probe._key_pairs is not third.probe._key_pairs
+    assert first.probe.connections._key_pairs is second.probe.connections._key_pairs
+    assert first.probe.connections._key_pairs is not third.probe.connections._key_pairs
 
 
 def _jobs(scanner: Scanner, target: Target) -> list[Driver]:

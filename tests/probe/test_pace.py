@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sshprobe.algorithms.openssh import may_charge_for_users
-from sshprobe.probe.connections import CAREFUL, CHARGE, USER_CHARGE, Connections
-from sshprobe.probe.conversation import Conversation
+from sshprobe.probe.connections import CAREFUL, CHARGE, USER_CHARGE, Connections, Conversation
 from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.transport import ClientTransport
@@ -23,12 +22,12 @@ def starts(software: bytes, scans: int, gap: float) -> Iterator[tuple[float, boo
     now = 0.0
 
     for _ in range(scans):
-        connections = Connections(ProbeOptions(client_id=OURS))
-        connections.begin()
+        connections = Connections(ProbeOptions(client_id=OURS), [], 22, key_pairs=None, trace=None)
+        connections.begin(lambda: 0.0)
         for names_a_user in SCAN:
             now += connections.delay(now, names_a_user=names_a_user)
             conversation = Conversation(ClientTransport(OURS), now, now, None)
-            conversation.identified_after, conversation.named_a_user = 0.0, names_a_user
+            conversation.identified_after, conversation.user = 0.0, "root" if names_a_user else ""
             connections.answered(parse_identification(b"SSH-2.0-" + software))
             connections.ended(conversation, in_order=True, failed=False)
             yield now, names_a_user
@@ -72,12 +71,12 @@ def test_releases_that_may_charge_for_a_name(software: bytes, charges: bool) -> 
 
 
 def test_a_host_that_refused_us_is_given_a_moment_between_connections() -> None:
-    connections = Connections(ProbeOptions(client_id=OURS))
-    connections.begin()
+    connections = Connections(ProbeOptions(client_id=OURS), [], 22, key_pairs=None, trace=None)
+    connections.begin(lambda: 0.0)
     assert connections.delay(0.0) == 0
     connections.made = 2
     assert connections.delay(0.0) == 0
-    connections.begin()
+    connections.begin(lambda: 0.0)
     assert connections.delay(60.0) == 0
     connections.made = 3
     assert connections.delay(60.0) == CAREFUL

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from sshprobe.model.observation import Depth
-from sshprobe.probe.probe_status import unprobed
+from sshprobe.probe.host_state import unprobed
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.results import HostResult, Result, ResultEncoder
 from sshprobe.scan.scan_context import ScanContext
