@@ -32,7 +32,8 @@ MADE = ("findings/", "reference/commands.md")
 CHECK_MODE = "--check --diff"
 """It needs a login to the host: tests/render/test_playbooks.py tests playbooks."""
 
-LINE = re.compile(r"^    (?:\$ )?((?:sshprobe|jq|ansible-inventory|ansible-playbook|sarif|junit2html|promtool|cbomctl) [^\n]+)$", re.MULTILINE)
+PROGRAMS = "sshprobe|jq|ansible-inventory|ansible-playbook|sarif|junit2html|promtool|cbomctl"
+LINE = re.compile(rf"^    (?:\$ )?((?:{PROGRAMS}) [^\n]+)$", re.MULTILINE)
 USAGE = re.compile(r"\[OPTIONS\]|COMMAND")
 
 NETWORK = re.compile(
