@@ -10,25 +10,19 @@ from sshprobe.profiles.load import (
     load_profile,
     parse_profile,
 )
-from sshprobe.profiles.model import (
-    DEADLINE_SECTIONS,
-    DEFAULT_PROFILE,
+from sshprobe.profiles.model import DEADLINE_SECTIONS, DEFAULT_PROFILE, Deadline, Explained, Kind, Profile, Waiver
+from sshprobe.profiles.sections import (
     FORBIDDING_WORDS,
     WORDS,
     AlgorithmRule,
     AuthenticationRule,
     BannerRule,
-    Deadline,
-    Explained,
     GroupExchangeRule,
     HostKeyRule,
     KexRule,
-    Kind,
     MinimumBits,
-    Profile,
     ProtocolRule,
     UserKeyRule,
-    Waiver,
 )
 from sshprobe.profiles.stock import is_stock
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
-from sshprobe.profiles.model import FORBIDDING_WORDS, Profile
+from sshprobe.profiles.model import Profile
+from sshprobe.profiles.sections import FORBIDDING_WORDS
 
 if TYPE_CHECKING:
     from sshprobe.profiles.toml_files import TomlText

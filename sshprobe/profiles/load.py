@@ -12,20 +12,17 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_text
 from sshprobe.profiles.extending import DEEPEST, extended
 from sshprobe.profiles.host_patterns import host_pattern
-from sshprobe.profiles.model import (
-    DEFAULT_PROFILE,
+from sshprobe.profiles.model import DEFAULT_PROFILE, Deadline, Profile, Waiver
+from sshprobe.profiles.sections import (
     FORBIDDING_WORDS,
     SECTIONS,
     WORDS,
     AuthenticationRule,
     BannerRule,
-    Deadline,
     HostKeyRule,
     KexRule,
     MinimumBits,
-    Profile,
     UserKeyRule,
-    Waiver,
 )
 from sshprobe.profiles.stock import FAMILY, is_stock, stock_profile_text
 from sshprobe.profiles.toml_files import LARGEST_FILE, Place, TomlText, toml_document, toml_text

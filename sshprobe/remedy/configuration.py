@@ -11,7 +11,7 @@ from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import Profile
-from sshprobe.profiles.model import HostKeyRule
+from sshprobe.profiles.sections import HostKeyRule
 from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.list_lines import NO_LINE, known_names, names_line, place, weak_names
 from sshprobe.remedy.login_methods import client_login, server_login

@@ -10,7 +10,7 @@ from sshprobe.algorithms.openssh import STRICT_KEX
 from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.profiles import Profile
-from sshprobe.profiles.model import Rule
+from sshprobe.profiles.sections import Rule
 from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.remedy_context import CHACHA20
 

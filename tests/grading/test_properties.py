@@ -33,7 +33,7 @@ from sshprobe.profiles import (
     available_profiles,
     load_profile,
 )
-from sshprobe.profiles.model import Requirement
+from sshprobe.profiles.sections import Requirement
 from sshprobe.remedy import grade, remedy
 from sshprobe.wire.kex.dh import group
 from tests.grading.observations import STRICT, certified, good_banner, host_key, identification, modern, modulus

@@ -20,7 +20,7 @@ from sshprobe.profiles import (
     load_profile,
     parse_profile,
 )
-from sshprobe.profiles.model import SECTIONS
+from sshprobe.profiles.sections import SECTIONS
 from sshprobe.remedy import grade
 from tests.grading.observations import CAPTURES, captured, good_banner
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sshprobe.profiles import Profile, available_profiles, load_profile
-from sshprobe.profiles.model import SECTIONS
+from sshprobe.profiles.sections import SECTIONS
 
 SERVERS = [id for id in available_profiles() if load_profile(id).kind == "server"]
 

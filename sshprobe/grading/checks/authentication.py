@@ -17,7 +17,7 @@ from sshprobe.grading.users import (
     users_with_an_empty_list,
 )
 from sshprobe.model.verdict import Finding
-from sshprobe.profiles.model import METHODS
+from sshprobe.profiles.sections import METHODS
 
 _SEE = '`ssh -v -o PreferredAuthentications=none USER@HOST` prints "Authentications that can continue".'
 
