@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -20,10 +19,12 @@ from sshprobe.cli.history_tables import (
     print_trend,
     scan_fields,
     state,
+    trend_fields,
+    uncounted,
 )
 from sshprobe.cli.options.history import history_option, open_database
 from sshprobe.cli.options.output import refuse_option_as_file
-from sshprobe.cli.options.values import FILE, PositiveNumber, WholeNumber, close_names, table_or_json
+from sshprobe.cli.options.values import FILE, PositiveNumber, WholeNumber, table_or_json
 from sshprobe.cli.output_file import lock_output, note
 from sshprobe.cli.standard_streams import standard_input
 from sshprobe.model.errors import InputError
@@ -210,35 +211,12 @@ def trend(name: str | None, of: str, label: str, last: int | None, history: str 
         found = queries.trend(database, _KINDS[of], name=name, label=label, last=last, ends=ends)
         known = queries.counted_names(database, _KINDS[of], label) if name is not None and not found.series else []
     if format_ == "json":
-        print_json(
-            [
-                scan_fields(scan)
-                | {
-                    "counts": [
-                        {"scope": scope, "name": each, "hosts": hosts[scan.id]}
-                        for (scope, each), hosts in sorted(found.series.items())
-                        if scan.id in hosts
-                    ]
-                }
-                for scan in found.scans
-            ]
-        )
+        print_json(trend_fields(found))
     elif not found.series:
         of_label = f" of hosts with the label {escape_unprintable(label)}" if label else ""
-        note(f"no scan counted {of}{of_label}" if name is None else _uncounted(name, known))
+        note(f"no scan counted {of}{of_label}" if name is None else uncounted(name, known))
     else:
         print_trend(found, by_scan=by_scan)
-
-
-def _uncounted(name: str, known: Sequence[str]) -> str:
-    """Return in words that the scans did not count a name, and the most similar ones of those `known`."""
-    if name in known:
-        return f"these scans did not count {name}, but earlier ones did: see it without `--last`"
-    category = name.partition(".")[0]
-    related = [each for each in known if each.startswith(f"{category}.")]  # findings such as kex.weak
-    close = close_names(name, related) or get_close_matches(name, related, cutoff=0) or close_names(name, known)
-    hint = f": did you mean {' or '.join(map(escape_unprintable, close))}?" if close else ""
-    return f"no scan counted {escape_unprintable(name)}{hint}"
 
 
 @history.command()

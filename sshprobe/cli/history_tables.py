@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshprobe.cli.options.values import close_names
 from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.timestamps import format_minutes, format_seconds, parse
@@ -42,6 +44,21 @@ def scan_fields(scan: Scan) -> dict[str, Any]:
     """Return the fields of a scan for JSON."""
     names = ("scan_id", "started_at", "duration_ms", "hosts", "complete")
     return {name: getattr(scan, name) for name in names}
+
+
+def trend_fields(trend: Trend) -> list[dict[str, Any]]:
+    """Return the scans of a trend for JSON, each with its counts."""
+    return [
+        scan_fields(scan)
+        | {
+            "counts": [
+                {"scope": scope, "name": name, "hosts": hosts[scan.id]}
+                for (scope, name), hosts in sorted(trend.series.items())
+                if scan.id in hosts
+            ]
+        }
+        for scan in trend.scans
+    ]
 
 
 def minutes(started_at: str) -> str:
@@ -117,3 +134,14 @@ def print_trend(trend: Trend, *, by_scan: bool) -> None:
         [[name, scope, f"{old:,}", f"{new:,}", f"{new - old:+,}"] for old, new, (scope, name) in counted],
         shortened=(("of", 16), ("name", 20)),
     )
+
+
+def uncounted(name: str, known: Sequence[str]) -> str:
+    """Return in words that the scans did not count a name, and the most similar ones of those `known`."""
+    if name in known:
+        return f"these scans did not count {name}, but earlier ones did: see it without `--last`"
+    category = name.partition(".")[0]
+    related = [each for each in known if each.startswith(f"{category}.")]  # findings such as kex.weak
+    close = close_names(name, related) or get_close_matches(name, related, cutoff=0) or close_names(name, known)
+    hint = f": did you mean {' or '.join(map(escape_unprintable, close))}?" if close else ""
+    return f"no scan counted {escape_unprintable(name)}{hint}"
