@@ -1,8 +1,8 @@
 """The primitives of an algorithm name, from the facts of the catalogue.
 
 Post-quantum levels: FIPS 203 section 8 (ML-KEM), FIPS 204 section 4 (ML-DSA), and for AES the categories in section
-4.A.5 of NIST's call for proposals of 2016. RSA, Diffie-Hellman and elliptic curves have level 0, as Shor's algorithm
-breaks them.
+4.A.5 of NIST's call for proposals of 2016. RSA, Diffie-Hellman and elliptic curves have level 0, because Shor's
+algorithm breaks them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The scans that `sshprobe diff` compares: of files, or of a history with the scans between and before."""
+"""The scans for `sshprobe diff`: from files, or from a history with the scans between and before."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sshprobe.views.snapshots import Snapshot
 
 EARLIER_SCANS = 10
-"""Scans before the old one that are read too: they show what is gone, back, or alternates."""
+"""The number of scans before the old one that are read too: they show hosts and values that are gone, back, or
+alternate."""
 
 
 class NoEarlierScan(InputError):
@@ -61,15 +62,15 @@ def read_files(names: Sequence[str]) -> tuple[ChangesBuilder, int]:
             builder.read(record)
     line.end()
     if builder.scans < 2:
-        raise InputError("has one scan: name the file of another one too", source=names[-1])
+        raise InputError("has only one scan: name another file too", source=names[-1])
     return builder, 0
 
 
 def read_history(words: str, scans: Sequence[str], since: datetime | None) -> tuple[ChangesBuilder, int]:
     """Return scans of a history, and the number of the old one.
 
-    `words`: the name of the history. `scans`: old and new, or the new one alone, or none: the latest. Without an old
-    one it is the last scan of the same targets before the new one, or before `since`.
+    `words`: the name of the history. `scans`: old and new, only the new one, or none for the latest. Without an old
+    one, it is the last scan of the same targets before the new one, or before `since`.
     """
     with contextlib.closing(open_database(words)) as database:
         from sshprobe.store.history import queries
@@ -118,7 +119,7 @@ def _targets(database: Database, scan: Scan) -> Hashable | None:
 
 
 def _read(database: Database, scans: Sequence[Scan]) -> ChangesBuilder:
-    """Read scans. What they share is decoded once."""
+    """Read scans. Shared parts are decoded once."""
     from sshprobe.store.history import queries
     from sshprobe.views.change_builder import ChangesBuilder
 
@@ -144,7 +145,7 @@ _HOURS = {"h": 1, "d": 24, "w": 168}
 
 
 class Since(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
-    """A time: a day, "2026-11-24", a time of RFC 3339, or how long ago: "12h", "7d", "2w"."""
+    """A time: a day, "2026-11-24", a time of RFC 3339, or a duration before now: "12h", "7d", "2w"."""
 
     name = "time"
 

@@ -1,4 +1,4 @@
-"""`sshprobe report --by deadline`: joins profiles and grader with the view, which knows neither."""
+"""`sshprobe report --by deadline`: connects profiles and grader with the view, which does not depend on them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def deadline_builder(profiles: Sequence[Profile]) -> DeadlineBuilder:
 
 
 def _best(accepted: Iterable[Acceptance]) -> str:
-    """Return the best answer of a profile for a kind of key exchange, in words."""
+    """Describe the best answer of a profile for a kind of key exchange."""
     best = max(accepted, key=lambda each: (each.is_accepted, each.until or "9", each.is_recommended))
     if not best.is_accepted:
         return "no"

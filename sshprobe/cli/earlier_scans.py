@@ -24,7 +24,7 @@ MOST_POINTS = 60
 
 
 class EarlierScans:
-    """Finds the scans before that of some records.
+    """Finds the scans before the scan of some records.
 
     Arguments:
         records: names of the files of records.
@@ -46,7 +46,7 @@ class EarlierScans:
         self._header = header
 
     def changes(self) -> Changes | None:
-        """Return what changed since the older file, or since the scan of the same targets before this one."""
+        """Return the changes since the older file, or since the last scan of the same targets before this one."""
         if self._older is not None:
             builder, old = read_files((self._older, *self._records))
         elif self._history is not None:
@@ -96,5 +96,5 @@ class EarlierScans:
 
 def _scan_id(header: SweepRecord | None) -> str:
     if header is None or header.scan_id is None:
-        raise InputError("the records have no id of a scan")
+        raise InputError("the records have no scan id")
     return header.scan_id

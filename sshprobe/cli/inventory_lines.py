@@ -1,4 +1,4 @@
-"""Finds the line of a target in the files that a scan read its targets from."""
+"""Finds the line of a target in the files of targets of a scan."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Line(NamedTuple):
 
 
 def find_lines(files: Iterable[SourceFile], targets: Collection[str]) -> dict[str, Line]:
-    """Return the first line of each target that is found. `targets`: as records have them, or as hosts.
+    """Return the first line of each target that is found. `targets`: the values of records, or hosts.
 
-    A file that changed since the scan, or cannot be read, is skipped: its lines would be wrong.
+    A file that changed since the scan, or cannot be read, is skipped: its line numbers would be wrong.
     """
     found: dict[str, Line] = {}
     for file in files:
@@ -51,5 +51,5 @@ def _lines(name: str) -> Iterable[tuple[int, str]]:
         with reading(name), open_named(name) as stream:
             for number, line in enumerate(stream, start=1):
                 yield number, line.decode("utf-8-sig", "replace")
-    except InputError:  # it was there a moment ago
+    except InputError:  # it existed a moment ago
         return

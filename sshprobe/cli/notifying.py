@@ -1,4 +1,4 @@
-"""`--notify`: sends what changed, or a summary of a scan. A failure is a line on standard error, and no exit code."""
+"""`--notify`: sends changes, or a summary of a scan. A failure is a line on standard error, without an exit code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sshprobe.views.notifications import Notification, ScanSummary
 
 WORST_HOSTS = 10
-"""Hosts in the summary of a scan."""
+"""The most hosts in the summary of a scan."""
 
 
 class Notifier:
@@ -47,7 +47,7 @@ class Notifier:
             check_channels(channels)
 
     def send_changes(self, changes: Changes, database: Database | None) -> None:
-        """Send changes to each destination. `database`: remembers them, and each is sent once."""
+        """Send changes to each destination. With a `database`, which remembers them, each is sent once."""
         from sshprobe.render.changes.sections import verdict
         from sshprobe.views.notifications import change_keys, only
 
@@ -90,7 +90,7 @@ class Notifier:
 
 
 def _sent(database: Database | None, destination: Destination) -> Callable[[bytes], bool]:
-    """Return a function that tells whether a change was sent to a destination."""
+    """Return a function that returns whether a change was sent to a destination."""
     if database is None:
         return lambda key: False
     from sshprobe.store.history.notified import sent_changes
@@ -125,8 +125,8 @@ def _notification(kind: Literal["changes", "scan"], title: str, **content: Chang
 class ScanNotifier(Sink):
     """Follows a scan and sends a notification at its end.
 
-    `words`: the file of `--notify`. `history`: the history in which the scan is kept, if any. With an earlier scan of
-    the same targets in it, the changes since then are sent, else a summary of the scan.
+    `words`: the file of `--notify`. `history`: the history of the scan, if any. If it has an earlier scan of the same
+    targets, the changes since then are sent, else a summary of the scan.
     """
 
     def __init__(self, words: str, history: str | None) -> None:
@@ -138,7 +138,7 @@ class ScanNotifier(Sink):
         self._added = 0
 
     def header(self, record: SweepRecord) -> None:
-        """Take the header."""
+        """Receive the header."""
         self._header = record
 
     def add(self, batch: HostBatch) -> None:
@@ -149,16 +149,16 @@ class ScanNotifier(Sink):
                 self._added += 1
                 badness = (-stats.verdicts[0].score, *(-number for number in stats.verdicts[0].severities))
                 place = endpoint(result.target.host, result.target.port)
-                item = (badness, -self._added, place, stats)  # the number: stats do not compare
+                item = (badness, -self._added, place, stats)  # the number, because stats cannot be compared
                 push = heapq.heappush if len(self._worst) < WORST_HOSTS else heapq.heappushpop
                 push(self._worst, item)
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Take the summary."""
+        """Receive the summary."""
         self._summary = summary
 
     def send(self) -> None:
-        """Send the notification, after files and history are whole."""
+        """Send the notification, after files and history are complete."""
         assert self._header is not None
         assert self._summary is not None
         if self._summary.interrupted:
@@ -169,7 +169,7 @@ class ScanNotifier(Sink):
                 self._notifier.send_scan(self._scan_summary(self._header, self._summary))
 
     def _send_changes(self, history: str, header: SweepRecord) -> bool:
-        """Send what changed since the scan before. Return False if there is none."""
+        """Send the changes since the previous scan. Return False if there is none."""
         from sshprobe.cli.compared_scans import NoEarlierScan, changes_between, read_history
         from sshprobe.cli.options.history import open_database
         from sshprobe.store.history.hashing import scan_id_of

@@ -1,4 +1,4 @@
-"""What helps hosts of saved records, under the profile of their first verdict."""
+"""Remedies for hosts of saved records, under the profile of their first verdict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Remedies:
 
     Arguments:
         profiles: the profiles of a scan or a grading.
-        strict: returns whether the verdicts are strict. It is called when the first host comes.
+        strict: returns whether the verdicts are strict. It is called at the first host.
         fleet: findings across the fleet are fixed too.
     """
 
@@ -33,7 +33,7 @@ class Remedies:
         self._caches: dict[tuple[str, str], RemedyCache | None] = {}
 
     def remedy_for(self, record: HostRecord) -> Remedy | None:
-        """Return what helps a host; None without a verdict or its profile."""
+        """Return the remedy of a host; None without a verdict or its profile."""
         if not record.verdicts:
             return None
         verdict = record.verdicts[0]
@@ -48,7 +48,7 @@ class Remedies:
 
         profile = self._profiles.get((verdict.profile, verdict.profile_version)) or _built_in(verdict)
         if profile is None:
-            note(f"no lines to paste for {verdict.profile}: `sshprobe grade -p FILE -o report.html` knows that profile")
+            note(f"no lines to paste for {verdict.profile}: use `sshprobe grade RECORDS --profile FILE -o report.html`")
             return None
         return RemedyCache(profile, strict=self._strict(), fleet=self._fleet)
 

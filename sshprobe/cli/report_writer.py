@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def check_format(format_: str | None, output: str | None) -> None:
-    """Raise an error if a format cannot be written to `output`, or lacks a library: before the work begins.
+    """Raise an error before the work begins if a format cannot be written to `output`, or lacks a library.
 
-    Other formats than those of `WRITERS`, and None, pass.
+    Formats that are not in `WRITERS`, and None, pass.
 
     Raises:
         click.UsageError: a format of several files has no folder.
@@ -44,7 +44,7 @@ def report_context(
     strict: Callable[[], bool] = lambda: False,
     place: Callable[[], tuple[str, int] | None] = lambda: None,
 ) -> ReportContext:
-    """Return what a format can ask.
+    """Return the context of a format.
 
     `fleet`: an index of the findings on keys of all hosts, if it is known. `profiles` and `strict`: as for `Remedies`.
     `place`: as in `ReportContext`.
@@ -79,7 +79,7 @@ def _explain(id_: str) -> FindingText | None:
 
 @contextlib.contextmanager
 def open_writer(format_: str, output: str | None, context: ReportContext) -> Iterator[HostWriter]:
-    """Open the file, folder or standard output of a format. A file appears only when the block ends well.
+    """Open the file, folder or standard output of a format. A file appears only if the block succeeds.
 
     Raises:
         InputError: it cannot be written, or a library is not installed.

@@ -23,12 +23,12 @@ _DEFAULT_LISTEN = "127.0.0.1:9622"
     metavar="ADDRESS:PORT",
     default=_DEFAULT_LISTEN,
     show_default=True,
-    help="Take requests on this loopback address.",
+    help="Accept requests on this loopback address.",
 )
 @click.option("--allow", metavar="NETWORK|NAME", multiple=True, help="Allow probes of these hosts. Repeatable.")
 @click.option("--name", "names", metavar="NAME", multiple=True, help="Also answer under this host name. Repeatable.")
 @click.option(
-    "--max-probes", type=WholeNumber(1, 1000), default=20, show_default=True, help="Run N probes at once at most."
+    "--max-probes", type=WholeNumber(1, 1000), default=20, show_default=True, help="Run at most N probes at once."
 )
 @click.option("--client-id", metavar="STRING", help="Send this identification string to servers.")
 @history_option("Show the last scans of this history on /metrics.")
@@ -42,7 +42,8 @@ def serve(
 ) -> int:
     """Serve metrics of SSH servers to Prometheus.
 
-    /probe?target=HOST probes a host that --allow names. /metrics has this process and, with --history, the last scans.
+    /probe?target=HOST probes a host that --allow names. /metrics has metrics of this process and, with --history, of
+    the last scans.
     """
     try:
         from sshprobe.serve.allow_list import AllowList

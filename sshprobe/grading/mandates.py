@@ -1,4 +1,5 @@
-"""What profiles with deadlines accept, and until when: they contradict each other on hybrids."""
+"""The key exchanges that profiles with deadlines accept, and until when. The documents contradict each other on
+hybrids."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ EXCHANGES: dict[Kind, tuple[str, ...]] = {
     "pure": ("mlkem1024-sha384", "mlkem768-sha256"),
     "classical": ("curve25519-sha256", "ecdh-sha2-nistp384", "diffie-hellman-group16-sha512"),
 }
-"""Key exchanges of each kind that stand for the others."""
+"""Key exchanges of each kind that represent the others."""
 
 
 class Acceptance(NamedTuple):
@@ -33,7 +34,7 @@ class Acceptance(NamedTuple):
 
     @property
     def lasts(self) -> bool:
-        """Whether the profile accepts it for ever."""
+        """Whether the profile accepts it without a time limit."""
         return self.is_accepted and self.until is None
 
 
@@ -57,7 +58,7 @@ def acceptance(profile: Profile, kind: Kind, exchange: str) -> Acceptance:
 def endings(profile: Profile, observation: Observation) -> Iterator[tuple[list[str], bool] | None]:
     """Yield for each deadline of a profile the offered names that end then, and whether that day has passed.
 
-    None: the list was not seen. Where the day of the scan is not known, no day has passed.
+    None: the list was not seen. If the day of the scan is not known, no day has passed.
     """
     for deadline, is_past in zip(profile.deadline, standings(profile, observation), strict=True):
         if not is_observed(observation, deadline.section):

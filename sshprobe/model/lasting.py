@@ -1,8 +1,9 @@
-"""What stays the same of a host from scan to scan: its identity, and an observation without what changes by itself.
+"""The lasting part of a host from scan to scan: its identity, and an observation without values that change by
+themselves.
 
-By themselves change: times, durations, numbers of connections, the modulus and its generator that a server draws for a
-group exchange (their size does not), the key exchange in which a key was seen, the order of keys, and comments that are
-random (TinySSH).
+These values change by themselves: times, durations, numbers of connections, the modulus and generator that a server
+draws for a group exchange (but not their size), the key exchange in which a key was seen, the order of keys, and random
+comments (TinySSH).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sshprobe.model.observation import Identification, Observation
 
 
 class HostIdentity(NamedTuple):
-    """What stays the same of a host over scans."""
+    """The lasting identity of a host."""
 
     via: str
     """The network segment or bastion through which it is scanned, else ""."""
@@ -25,7 +26,7 @@ class HostIdentity(NamedTuple):
 
 
 def identity_of(record: Observation) -> HostIdentity:
-    """Return which host a record is of."""
+    """Return the identity of the host of a record."""
     return HostIdentity("", record.host.lower(), record.port)
 
 
@@ -46,7 +47,8 @@ NOT_STORED: dict[str, Any] = {
     "connections": 0,
     "labels": [],
 }
-"""Fields that belong to one scan of a host, with neutral values. Labels are the user's, and no change of a server."""
+"""Fields that belong to one scan of a host, with neutral values. Labels belong to the user and are not a change of a
+server."""
 
 _STORED = tuple(field for field in Observation.__struct_fields__ if field not in NOT_STORED)
 
@@ -57,7 +59,7 @@ def stored(record: Observation) -> StoredObservation:
 
 
 def normalised(record: Observation) -> StoredObservation:
-    """Return an observation without what changes by itself: equal for equal observations."""
+    """Return an observation without values that change by themselves: equal for equal observations."""
     keys, groups = record.host_keys, record.group_exchange
     if keys is not None:
         keys = [msgspec.structs.replace(key, kex_algorithm="") for key in keys]

@@ -1,4 +1,4 @@
-"""The cryptographic primitives behind an algorithm name of SSH, as an inventory of cryptography (CBOM) names them."""
+"""The cryptographic primitives of an SSH algorithm name, in the terms of an inventory of cryptography (CBOM)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Primitive(NamedTuple):
     family: str
     """The name without parameters: "ECDH", "ML-KEM", "DH", "RSA", "AES"."""
     parameter: str = ""
-    """Its parameter set or size: "768", "2048". Empty: the name fixes none."""
+    """Its parameter set or size: "768", "2048". Empty: not fixed by the name."""
     curve: str = ""
     """"X25519", "P-256". Empty: it has no curve."""
     mode: str = ""

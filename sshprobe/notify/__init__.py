@@ -1,1 +1,1 @@
-"""Sends messages to the URLs that the user configured, and to nothing else. It knows no records."""
+"""Sends messages only to the URLs that the user configured. It does not depend on records."""

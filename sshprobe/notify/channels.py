@@ -11,7 +11,7 @@ from sshprobe.notify.destinations import Destination
 from sshprobe.notify.posting import NotDelivered
 
 LONGEST_TEXT = 3_000
-"""Characters of a message: most channels take more, and none reads on a telephone."""
+"""The most characters of a message: most channels accept more, but longer ones are hard to read on a telephone."""
 
 
 def check_channels(destinations: list[Destination]) -> None:
@@ -28,14 +28,14 @@ def send_text(destination: Destination, title: str, text: str) -> None:
         channel = _apprise(destination)
         try:
             delivered = bool(channel) and channel.notify(title=title, body=body, body_format="text")
-        except Exception as error:  # a plugin can raise anything, and its text can hold the URL
+        except Exception as error:  # a plugin can raise any exception, and its text can contain the URL
             raise NotDelivered(type(error).__name__) from None
     if not delivered:
-        raise NotDelivered("the channel did not take it")
+        raise NotDelivered("the channel did not accept it")
 
 
 def _apprise(destination: Destination):  # type: ignore[no-untyped-def] # Apprise has no types
-    """Return the channel of a URL, which is false if Apprise does not know it."""
+    """Return the channel of a URL. It is false if Apprise does not know the URL."""
     try:
         import apprise
     except ImportError:
@@ -48,7 +48,7 @@ def _apprise(destination: Destination):  # type: ignore[no-untyped-def] # Appris
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep the log messages of Apprise and its HTTP client away: they can name the URL."""
+    """Suppress the log messages of Apprise and its HTTP client, because they can contain the URL."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

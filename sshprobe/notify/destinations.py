@@ -1,4 +1,5 @@
-"""Reads where notifications go: from a file, or from the environment. URLs are secrets, and no message names one."""
+"""Reads the destinations of notifications from a file or from the environment. URLs are secrets, so no message contains
+one."""
 
 from __future__ import annotations
 
@@ -14,13 +15,13 @@ from sshprobe.model.errors import InputError
 from sshprobe.small_files import read_small_file, reading
 
 ENVIRONMENT = "env"
-"""In place of a file: the variables `URL_VARIABLE` and `SECRET_VARIABLE`."""
+"""Means the variables `URL_VARIABLE` and `SECRET_VARIABLE` instead of a file."""
 
 URL_VARIABLE = "SSHPROBE_NOTIFY_URL"
 """The variable with URLs, separated by white space."""
 
 SECRET_VARIABLE = "SSHPROBE_NOTIFY_SECRET"
-"""The variable with the secret that signs what is posted."""
+"""The variable with the secret for signatures."""
 
 _SECRET = "secret:"
 """Begins the line of a file with the secret."""
@@ -30,22 +31,22 @@ MOST_URLS = 20
 
 
 class Destination(NamedTuple):
-    """One URL, and how messages name it."""
+    """One URL, and its name in messages."""
 
     name: str
     """"line 2 of notify.conf"."""
     url: str
     is_http: bool
-    """Whether our JSON is posted there. Other URLs are those of Apprise."""
+    """Whether our JSON is posted there. Other URLs belong to Apprise."""
 
     @property
     def digest(self) -> bytes:
-        """Sixteen bytes that identify the URL without telling it."""
+        """Sixteen bytes that identify the URL without revealing it."""
         return hashlib.blake2b(self.url.encode(), digest_size=16, person=b"sshprobe-notify").digest()
 
 
 class Destinations(NamedTuple):
-    """All URLs, and the secret that signs what is posted."""
+    """All URLs, and the secret for signatures."""
 
     urls: list[Destination]
     secret: bytes

@@ -1,4 +1,4 @@
-"""Posts JSON to a URL, signed if there is a secret. Redirects are not followed, and retries are bounded."""
+"""Posts JSON to a URL, signed if there is a secret. Redirects are not followed, and retries are limited."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ID_HEADER = "X-Sshprobe-Delivery"
 """Has the id of the notification, the same in each try."""
 
 ANSWER_TIMEOUT = 10.0
-"""Seconds for a connection and for the answer."""
+"""Timeout in seconds of the connection and of the answer."""
 
 TRIES = 4
 FIRST_PAUSE = 1.0
@@ -37,14 +37,14 @@ MOST_OF_ANSWER = 65_536
 
 
 class NotDelivered(Exception):
-    """A notification was not delivered. `str()` says why, without the URL."""
+    """A notification was not delivered. `str()` is the reason, without the URL."""
 
     def __init__(self, words: str, *, retry_after: float | None = None, is_final: bool = False) -> None:
         super().__init__(words)
         self.retry_after = retry_after
-        """Seconds that the server asks to wait."""
+        """The wait in seconds that the server requests."""
         self.is_final = is_final
-        """Whether another try would not help."""
+        """Whether another try is pointless."""
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -91,7 +91,7 @@ def _refusal(error: HTTPError) -> NotDelivered:
 
 
 def _reason(error: object) -> str:
-    """Return why a connection failed, without what could hold a URL."""
+    """Return the reason of a failed connection, without text that could contain a URL."""
     if isinstance(error, TimeoutError):
         return f"no answer within {ANSWER_TIMEOUT:g} s"
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""Notifications as text, for channels that take no JSON."""
+"""Notifications as text, for channels without JSON."""
 
 from __future__ import annotations
 

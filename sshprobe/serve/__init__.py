@@ -1,4 +1,4 @@
-"""`sshprobe serve`: an HTTP server on loopback that probes the hosts its user allows, for Prometheus.
+"""`sshprobe serve`: an HTTP server on loopback that probes allowed hosts, for Prometheus.
 
-The only package that needs the extra `serve`. Nothing but the command imports it.
+Only this package needs the extra `serve`, and only the command imports it.
 """

@@ -1,4 +1,4 @@
-"""The pages of `sshprobe serve`: /probe and /metrics for Prometheus, / with a few words, /healthz.
+"""The pages of `sshprobe serve`: /probe and /metrics for Prometheus, / with an overview, /healthz.
 
 Names of metrics and parameters follow Prometheus's blackbox_exporter.
 """
@@ -34,10 +34,10 @@ DEFAULT_TIMEOUT = 30.0
 LONGEST_TIMEOUT = 120.0
 
 _FOR_THE_WAY_BACK = 0.5
-"""Seconds of the scrape timeout that are left for our answer."""
+"""Seconds of the scrape timeout reserved for our answer."""
 
 RETRY_AFTER = 5
-"""Seconds, for requests that come while too many probes run."""
+"""Seconds for `Retry-After` while too many probes run."""
 
 REFRESH = 60
 """Seconds for which the hosts of a history are kept."""
@@ -69,7 +69,7 @@ class Exporter:
         self._refused = Counter(
             "sshprobe_exporter_refused", "Requests of /probe without a probe.", ["reason"], registry=self._registry
         )
-        running = Gauge("sshprobe_exporter_running_probes", "Probes that run now.", registry=self._registry)
+        running = Gauge("sshprobe_exporter_running_probes", "Running probes.", registry=self._registry)
         running.set_function(lambda: prober.running)
         self._seconds = Histogram(
             "sshprobe_exporter_probe_duration_seconds", "Time until an answer of /probe.", registry=self._registry
@@ -100,10 +100,10 @@ class Exporter:
         return _page(text + await self._history_text())
 
     async def _history_text(self) -> bytes:
-        """Return the series of the history. While it cannot be read, sshprobe_history_up alone says so."""
+        """Return the series of the history. If it cannot be read, only sshprobe_history_up."""
         if self._last_hosts is None:
             return b""
-        async with self._reading:  # requests at the same time share one reading
+        async with self._reading:  # concurrent requests share one reading
             if time.monotonic() - self._last_read >= REFRESH:
                 try:
                     self._last_text = await asyncio.to_thread(_series_of, self._last_hosts)

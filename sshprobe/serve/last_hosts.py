@@ -9,10 +9,10 @@ from sshprobe.store.history.database import Database
 from sshprobe.store.history.queries import records, scans
 
 MAX_HOSTS = 1000
-"""Hosts on /metrics. A larger fleet belongs into a file: `sshprobe report --format prometheus`."""
+"""The most hosts on /metrics. For a larger fleet, use a file: `sshprobe report --format prometheus`."""
 
 MAX_SCANS = 20
-"""Scans that are read, the newest first: each may be of another network."""
+"""The most scans that are read, the newest first: each may be of another network."""
 
 
 def last_hosts(database: Database) -> Iterator[HostRecord]:

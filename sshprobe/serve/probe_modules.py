@@ -18,13 +18,13 @@ from sshprobe.model.observation import Depth
 from sshprobe.profiles import Profile, load_profile
 
 DEFAULT = "default"
-"""The module of a request without one. A table of this name replaces it."""
+"""The module for requests without one. A table of this name replaces it."""
 
 SSH_PORT = 22
 
 
 class ProbeModule(msgspec.Struct, frozen=True, kw_only=True):
-    """How the hosts of a request are probed and graded."""
+    """Settings for probing and grading the host of a request."""
 
     name: str
     profile: Profile

@@ -1,8 +1,8 @@
-"""Probes one host for each request, never more often than its server likes.
+"""Probes one host for each request, never so often that its server imposes penalties.
 
-A result is kept until the server has forgotten the connections that it took, and requests for the same host wait for
-one probe. OpenSSH 9.8 and later adds one second of penalty for each connection without a login, and refuses a source
-above 15 seconds (sshd_config(5), PerSourcePenalties).
+A result is kept until the penalties for its connections have expired, and requests for the same host share one probe.
+OpenSSH 9.8 and later adds one second of penalty for each connection without a login, and refuses a source above 15
+seconds (sshd_config(5), PerSourcePenalties).
 """
 
 from __future__ import annotations
@@ -32,23 +32,24 @@ from sshprobe.targets.specification import parse_specification
 from sshprobe.targets.specs import HostSpec
 
 SECONDS_FOR_A_CONNECTION = 3
-"""Rest of a host after each connection. Three modules of different depth together still make one in a second."""
+"""Seconds of rest for a host after each connection. Three modules of different depth together still make one connection
+per second."""
 
 SHORTEST_REST = 15
-"""Seconds between two probes of a host at least."""
+"""The fewest seconds between two probes of a host."""
 
 MAX_CACHED = 2000
-"""Results that are kept; each takes about 10 kB. More hosts than this in a row are `TooBusy`."""
+"""The most results that are kept, about 10 kB each. More hosts than this in a row are `TooBusy`."""
 
 LOOKUP_TIMEOUT = 5.0
-"""Seconds for a query to the resolver."""
+"""Timeout in seconds of a query to the resolver."""
 
 _NO_CONNECTION = frozenset({"unreachable", "timeout", "refused"})
 """Statuses after which the next address of a name is tried."""
 
 
 class NotAllowed(Exception):
-    """The target is not one that may be probed. `str()` is one line."""
+    """The target may not be probed. `str()` is one line."""
 
 
 class TooBusy(Exception):
@@ -56,12 +57,12 @@ class TooBusy(Exception):
 
 
 class Answer(NamedTuple):
-    """What a probe found."""
+    """The result of a probe."""
 
     record: HostRecord | None
     """The record with the verdict of the module's profile. None: the probe still runs; its result will be kept."""
     age: float
-    """Seconds since the probe ended. 0: it ended just now, or still runs."""
+    """Seconds since the probe ended. 0: it has just ended, or still runs."""
 
 
 class _Key(NamedTuple):
@@ -106,13 +107,13 @@ class Prober:
 
     @property
     def running(self) -> int:
-        """The number of probes that run now."""
+        """The number of running probes."""
         return len(self._running)
 
     async def probe(self, target: str, module: ProbeModule, timeout: float) -> Answer:
-        """Probe `target`, a host with or without a port, or return the result that is kept.
+        """Probe `target`, a host with or without a port, or return the kept result.
 
-        `timeout`: seconds until the answer; a probe that takes longer goes on, for the next request.
+        `timeout`: seconds until the answer; a probe that takes longer continues, for the next request.
 
         Raises:
             InputError: `target` is malformed, or names several hosts.
@@ -167,7 +168,7 @@ class Prober:
             return Answer(None, 0)
 
     def _make_room(self, now: float) -> None:
-        """Drop the oldest result if there are too many. Raises `TooBusy` if its host still has to rest."""
+        """Drop the oldest result if there are too many. Raises `TooBusy` if its host must still rest."""
         if len(self._kept) < MAX_CACHED:
             return
         if next(iter(self._kept.values())).until > now:

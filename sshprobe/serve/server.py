@@ -1,4 +1,4 @@
-"""The HTTP server on loopback: which requests it takes, and its start and end."""
+"""The HTTP server on loopback: allowed requests, start and end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sshprobe.model.errors import InputError
 
 MAX_CONNECTIONS = 200
-"""Connections of clients at once. Others get 503."""
+"""The most concurrent connections of clients. Others get 503."""
 
 IDLE = 5
 """Seconds after which an idle connection is closed."""
@@ -34,9 +34,9 @@ _HEADERS = (
 
 
 class OnlyKnownNames:
-    """Refuses requests for another name than ours, and adds headers to all answers.
+    """Refuses requests for names other than ours, and adds headers to all answers.
 
-    A web page can reach a server on loopback under the page's own name (DNS rebinding). The Host header shows that.
+    A web page can reach a server on loopback under the page's own name (DNS rebinding). The Host header reveals that.
     `names`: host names without a port, IPv6 addresses in brackets.
     """
 
@@ -86,7 +86,7 @@ def listen(host: str, port: int) -> socket.socket:
     except ValueError:
         raise InputError(f"{host} is not an address", source="--listen") from None
     if not address.is_loopback:
-        raise InputError(f"{host} is not a loopback address: let a reverse proxy take requests", source="--listen")
+        raise InputError(f"{host} is not a loopback address: use a reverse proxy to accept requests", source="--listen")
     try:
         return socket.create_server((host, port), family=socket.AF_INET if address.version == 4 else socket.AF_INET6)
     except OSError as error:
@@ -105,7 +105,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._end)
-        self._on_start()  # not earlier: who reads our URL may end us at once
+        self._on_start()  # not earlier: the reader of our URL may end us at once
         try:
             yield
         finally:

@@ -1,6 +1,6 @@
-"""Write a folder of files safely: a new folder is made beside the old one and renamed to it.
+"""Writes a folder of files safely: a new folder is made next to the old one and renamed to it.
 
-Only a folder of the same kind of files is replaced, so that a slip of the user deletes nothing else.
+Only a folder of the same kind of files is replaced, so that a mistake of the user deletes nothing else.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class _Entry(NamedTuple):
 
 
 def targets_of(header: SweepRecord | None) -> Hashable | None:
-    """Return what a scan was to scan: equal for scans of the same targets. None: not known."""
+    """Return a description of a scan's targets, equal for scans of the same targets. None: not known."""
     asked = None if header is None else header.settings
     if asked is None:
         return None
@@ -52,7 +52,7 @@ def targets_of(header: SweepRecord | None) -> Hashable | None:
 
 
 class ChangesBuilder:
-    """Takes scans, the oldest first: `begin`, then hosts, then `end`, or `open` and `read`. Then `build`."""
+    """Receives scans, the oldest first: `begin`, then hosts, then `end`, or `open` and `read`. Then `build`."""
 
     def __init__(self) -> None:
         self._scans: list[_Scan] = []
@@ -65,7 +65,7 @@ class ChangesBuilder:
         self._file, self._is_open = name, False
 
     def read(self, record: Record) -> None:
-        """Take a record of the file. Hosts before its first header are a scan without one."""
+        """Add a record of the file. Hosts before its first header are a scan without a header."""
         if isinstance(record, SweepRecord):
             self.begin(self._file, record)
         elif isinstance(record, SummaryRecord):
@@ -81,21 +81,21 @@ class ChangesBuilder:
         self._is_open = True
 
     def end(self, summary: SummaryRecord | None) -> None:
-        """End a scan. None: it runs, or it was killed."""
+        """End a scan. None: it is running or was killed."""
         self._is_open = False
         if self._scans:
             self._scans[-1].is_complete = summary is not None and not summary.interrupted
 
     def add(self, record: HostRecord) -> None:
-        """Take a host of the scan."""
+        """Add a host of the scan."""
         self.add_snapshot(identity_of(record), record.address, record.started_at, self.snapshot(record))
 
     def snapshot(self, record: HostRecord) -> Snapshot:
-        """Return what is kept of a record, for `add_snapshot`."""
+        """Return the kept part of a record, for `add_snapshot`."""
         return self._make.snapshot(record)
 
     def add_snapshot(self, host: HostIdentity, address: str | None, started_at: str, snapshot: Snapshot) -> None:
-        """Take a host of the scan whose snapshot is known. `started_at`: RFC 3339."""
+        """Add a host of the scan whose snapshot is known. `started_at`: RFC 3339."""
         scan = self._scans[-1]
         if not scan.started_at:
             scan.started_at = started_at
@@ -105,7 +105,7 @@ class ChangesBuilder:
         self._add(host, _Entry(len(self._scans) - 1, snapshot.status, seen, address, started_at))
 
     def add_silent(self, host: str, port: int, status: str) -> None:
-        """Take a host of the scan that has no record, since it took no connection."""
+        """Add a host of the scan that has no record because it accepted no connection."""
         if not self._is_open or not is_silent(status):
             return
         self._add(HostIdentity("", host.lower(), port), _Entry(len(self._scans) - 1, status, None, None, ""))
@@ -119,7 +119,8 @@ class ChangesBuilder:
         return len(self._scans)
 
     def build(self, *, today: str, old: int = 0, gone_after: int = GONE_AFTER) -> Changes:
-        """Return what changed from scan `old` to the last one. Earlier scans show what is gone, back or alternates.
+        """Return the changes from scan `old` to the last one. Earlier scans show hosts and values that are gone, back,
+        or alternate.
 
         `today`: the day for waivers, in UTC: "2026-12-01".
         """
@@ -156,7 +157,7 @@ class ChangesBuilder:
         )
 
     def _series(self) -> tuple[list[HostSeries], int]:
-        """Return the hosts, sorted, and how many records have a later one in the same scan."""
+        """Return the hosts, sorted, and the number of records that have a later one in the same scan."""
         by_address = any(scan.is_by_address for scan in self._scans)
         found: list[HostSeries] = []
         superseded = 0

@@ -1,4 +1,4 @@
-"""Groups the changes of hosts: hosts with the same change are listed together, the loudest changes first."""
+"""Groups the changes of hosts: hosts with the same change are listed together, the most serious changes first."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from sshprobe.views.snapshots import Snapshot
 
 
 class ChangeGroups:
-    """Takes the changes of hosts, in the order of the hosts. `times`: when each scan began."""
+    """Collects the changes of hosts, in the order of the hosts. `times`: the start of each scan."""
 
     def __init__(self, times: Sequence[str]) -> None:
         self._times = times
         self._found: dict[str, dict[tuple[Any, ...], list[ChangedHost]]] = {}
 
     def add(self, host: str, changes: Iterable[Compared]) -> None:
-        """Take the changes of one host."""
+        """Add the changes of one host."""
         for each in changes:
             here = ChangedHost(host=host, since=self._times[each.since])
             self._found.setdefault(each.kind, {}).setdefault(each.what, []).append(here)
 
     def changes(self, presence: Presence, **fields: Any) -> Changes:
-        """Return all changes. `fields`: what `Changes` has besides them."""
+        """Return all changes. `fields`: the other fields of `Changes`."""
         found = Changes(
             worse=False,
             host_keys=self._host_keys(),
@@ -193,7 +193,8 @@ def _sorted(hosts: list[ChangedHost]) -> list[ChangedHost]:
 
 
 def _severities(seen: Snapshot) -> dict[Severity, int]:
-    """Return how many findings of each severity a host has. A finding of several profiles counts once, as the worst."""
+    """Return the number of findings of each severity. A finding of several profiles counts once, with the worst
+    severity."""
     worst: dict[tuple[str, str | None], int] = {}
     for verdict in seen.verdicts:
         for finding in verdict.findings:

@@ -1,4 +1,4 @@
-"""What changed between two scans, loudest first: the document of `sshprobe diff`. `change_builder` computes it."""
+"""The changes between two scans, most serious first: the document of `sshprobe diff`. `change_builder` computes it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GONE_AFTER = 3
 """Scans in a row without an answer before a host counts as gone."""
 
 WAIVER_DAYS = 30
-"""Waivers that end within as many days are listed."""
+"""Waivers that end within this many days are listed."""
 
 NotComparedPart = Literal["host_keys", "name_lists", "group_exchange", "authentication", "verdicts", "grades"]
 

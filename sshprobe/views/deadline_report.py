@@ -1,4 +1,5 @@
-"""The structs of `sshprobe report --by deadline`: hosts for each date, and what each document says of key exchanges."""
+"""The structs of `sshprobe report --by deadline`: hosts for each date, and the rules of each document for key
+exchanges."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ Kind = Literal["hybrid", "pure", "classical"]
 
 
 class DeadlineUse(msgspec.Struct, frozen=True, kw_only=True):
-    """One deadline of a profile, and the hosts that offer what ends then."""
+    """One deadline of a profile, and the hosts that offer its algorithms."""
 
     until: str
     """The last day in UTC, "2030-12-31"."""

@@ -13,20 +13,20 @@ from sshprobe.views.report import ReportView, place_with_name
 
 
 class Ending(NamedTuple):
-    """What one host offers of a deadline."""
+    """The algorithms of a deadline that one host offers."""
 
     names: Sequence[str]
     """Algorithms that end then. Empty: none."""
     is_late: bool
-    """Whether the day of the host is after the last day. Also false where the day is not known."""
+    """Whether the day of the host is after the last day. False if the day is not known."""
 
 
 Find = Callable[[HostRecord], Sequence[Ending | None]]
-"""Returns what a host offers of each deadline. None: its list was not seen."""
+"""Returns the algorithms of each deadline that a host offers. None: its list was not seen."""
 
 
 class DeadlineBuilder:
-    """Takes hosts one by one and counts them for each deadline.
+    """Counts hosts one by one for each deadline.
 
     `deadlines`: each deadline, without hosts. `find`: what a host offers of each, in their order. `mandates` and
     `exchanges` do not depend on hosts. `at`: the day of `--at`.

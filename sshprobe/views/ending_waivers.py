@@ -13,7 +13,7 @@ from sshprobe.views.snapshots import Snapshot
 def ending_waivers(hosts: Mapping[str, Snapshot | None], today: str) -> list[EndingWaiver]:
     """Return the waivers that end within `WAIVER_DAYS` days after `today`, the first to end first.
 
-    `hosts`: what was seen of each. `today`: "2026-12-01".
+    `hosts`: the snapshot of each. `today`: "2026-12-01".
     """
     last = (date.fromisoformat(today) + timedelta(days=WAIVER_DAYS)).isoformat()
     found: dict[tuple[str, str, str, str], tuple[set[str], set[str]]] = {}

@@ -1,7 +1,7 @@
 """All hosts as tables that refer to each other by index, for a report that shows every host and fits into one file.
 
-Hosts that are alike share one `HostKind`. Findings, algorithms, offers and keys stand in a table once. `table_builder`
-makes the tables.
+Similar hosts share one `HostKind`. Findings, algorithms, offers and keys are in a table once. `table_builder` makes the
+tables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NONE = -1
 
 
 class Algorithm(NamedTuple):
-    """What the catalogue says of one algorithm, under no profile."""
+    """The notes of the catalogue on one algorithm, under no profile."""
 
     type: AlgorithmType
     name: str
@@ -33,7 +33,7 @@ class Algorithm(NamedTuple):
 
 
 class OfferedAlgorithm(NamedTuple):
-    """An algorithm as a host offers it: see `Offer`."""
+    """An algorithm that a host offers: see `Offer`."""
 
     algorithm: int
     """Index into `FleetTables.algorithms`."""
@@ -50,7 +50,7 @@ class PresentedKey(NamedTuple):
     bits: int | None
     signature_verified: bool | None
     certificate: str
-    """Authority and validity of its certificate in words; empty without one."""
+    """A description of its certificate: authority and validity; empty without one."""
 
 
 class KindVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class KindVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     profile: str
     letter: str
-    """As reports write it: "A+?" if not everything was seen."""
+    """In the form of reports: "A+?" if not everything was seen."""
     score: int
     compliant: bool | None
     waived: int
@@ -71,7 +71,7 @@ class KindVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostKind(msgspec.Struct, frozen=True, kw_only=True):
-    """Hosts that are alike in everything but place, time, keys and labels."""
+    """Hosts that differ only in place, time, keys and labels."""
 
     software: str
     identification: str
@@ -148,7 +148,7 @@ class GradePoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TablesView(NamedTuple):
-    """The tables, and what helps the hosts."""
+    """The tables, and the fixes of the hosts."""
 
     tables: FleetTables
     fixes: list[Group]

@@ -1,4 +1,4 @@
-"""Compares the answers of one host over several scans, on what they saw. `change_groups` groups the changes."""
+"""Compares the observed answers of one host over several scans. `change_groups` groups the changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Compared(NamedTuple):
 
 
 class ProfileScan(NamedTuple):
-    """What a scan says of a profile in its header."""
+    """The header's data of a profile."""
 
     digest: str
     """"": not known."""
@@ -65,7 +65,7 @@ class HostComparison:
         return {profile for profile in new if profile in old and self._differs(old[profile], new[profile]) is None}
 
     def changes(self) -> Iterator[Compared]:
-        """Yield all changes of the host, and what was not compared."""
+        """Yield all changes of the host, and the parts that were not compared."""
         facts_are_equal = all(
             seen.facts is self._now.facts and seen.keys == self._now.keys for _, seen in self._answers
         )
@@ -84,9 +84,9 @@ class HostComparison:
         return [point for point in points if point[1] is not None]
 
     def _compare(self, name: str, value: Callable[[Snapshot], Any], *, if_several: bool = False) -> Change[Any] | None:
-        """Return how a fact changed, unless it alternates: then `name` is noted.
+        """Return the change of a fact, unless it alternates: then `name` is noted.
 
-        `if_several`: behind a load balancer too, where each scan meets other servers.
+        `if_several`: also behind a load balancer, where each scan meets different servers.
         """
         change = compare(self._points(value), self._old)
         if change is not None and (change.flaps or (self._several and not if_several)):
@@ -195,7 +195,8 @@ class HostComparison:
         )
 
     def _differs(self, old: SeenVerdict | None, new: SeenVerdict | None) -> str | None:
-        """Return why the verdicts of a profile in the old and the new scan cannot be compared; None if they can."""
+        """Return the reason why the verdicts of a profile in the old and the new scan cannot be compared; None if they
+        can."""
         if new is None or old is None:
             if (self._now if new is None else self._before).facts.kex_algorithms is None:
                 return None  # nothing to grade: `_unseen` reports it
@@ -235,7 +236,7 @@ class HostComparison:
     def _grade(
         self, profile: str, change: Change[Any], points: Sequence[tuple[int, Snapshot, SeenVerdict]]
     ) -> Iterator[Compared]:
-        """Yield a change of the letter, if it does not come from what only one of the scans saw."""
+        """Yield a change of the letter, unless it is due to facts that only one of the scans saw."""
         _, _, old = next((each for each in reversed(points) if each[0] <= self._old), points[0])
         then, now, new = self._before.unseen, points[-1][1].unseen, points[-1][2]
         fell = GRADES.index(new.grade) > GRADES.index(old.grade)

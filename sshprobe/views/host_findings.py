@@ -12,13 +12,13 @@ class HostFinding(NamedTuple):
     """A finding, and the profiles that have it."""
 
     finding: Finding
-    """As the profile has it that rates it worst."""
+    """In the form of the profile that rates it worst."""
     profiles: tuple[str, ...]
     """Ids. Empty: it is a finding across the fleet."""
 
 
 class FindingText(NamedTuple):
-    """The texts that all findings with one id have in common."""
+    """The texts that all findings with one id share."""
 
     title: str
     meaning: str

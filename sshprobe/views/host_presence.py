@@ -68,7 +68,7 @@ class Presence:
     # -- moved -----------------------------------------------------------------------------------------------------
 
     def _follow_moves(self, series: Sequence[HostSeries]) -> list[HostSeries]:
-        """Join a host that does not answer any more with a new one that has exactly its keys, if both are unique."""
+        """Join a host that no longer answers with a new one that has exactly its keys, if both are unique."""
         old, new, places = self._old, self._new, dict[Keys, HostSeries]()
         before = Counter(_keys_at(host, host.last_answer(old)) for host in series)
         now = Counter(_keys_at(host, new) for host in series)
@@ -121,7 +121,7 @@ class Presence:
             yield Appeared(host.host, "new" if last is None else "back", status, now.snapshot, since)
 
     def missing(self) -> Iterator[Missing]:
-        """Yield the hosts that do not answer now, unless they were gone in the old scan already."""
+        """Yield the hosts that do not answer now, unless they were already gone in the old scan."""
         for host in self.hosts:
             last = host.last_answer(self._new)
             if last is None or last == self._new:
@@ -137,7 +137,7 @@ class Presence:
         return missed >= self._gone_after and not is_unclear
 
     def _missed(self, host: HostSeries, since: int, until: int) -> tuple[int, bool]:
-        """Return how many scans a host missed after `since`, and whether one met a sign of life."""
+        """Return the number of scans that a host missed after `since`, and whether one saw a sign of life."""
         missed, is_unclear = 0, False
         for scan in range(since + 1, until + 1):
             sighting = host.sightings.get(scan)
@@ -151,7 +151,7 @@ class Presence:
 
 
 def _keys_at(host: HostSeries, scan: int | None) -> Keys:
-    """Return the keys of a host in a scan, if it answered and all that it offers were seen."""
+    """Return the keys of a host in a scan, if it answered and all its keys were seen."""
     seen = None if scan is None else host.sightings.get(scan)
     if seen is None or seen.snapshot is None or seen.snapshot.facts.several_servers:
         return frozenset()

@@ -1,4 +1,4 @@
-"""One host over several scans: what was seen of it in each, and how a value settled."""
+"""One host over several scans: its snapshot in each, and the history of a value."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def compare(points: Sequence[tuple[int, Value]], old: int) -> Change[Value] | No
 
 
 class HostSeries:
-    """One host over all scans that were read."""
+    """One host over all scans."""
 
     def __init__(self, host: str, name: str, sightings: Iterable[Sighting]) -> None:
         self.host = host

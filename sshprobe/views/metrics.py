@@ -1,4 +1,4 @@
-"""Metrics of one host, for Prometheus: at most 20 series, and no label whose values a server makes up.
+"""Metrics of one host, for Prometheus: at most 20 series, and no label with values that a server can invent.
 
 Names follow https://prometheus.io/docs/practices/naming/. A fact that was not observed has no series.
 """
@@ -16,10 +16,10 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES
 
 MAX_PROFILES = 5
-"""Profiles with series, the first ones: each has two, and a host has ten others."""
+"""The number of first profiles with series: each has two, and a host has ten others."""
 
 MAX_LABELS = 8
-"""Labels of the user that become labels of series, the first ones. A target has at most eight."""
+"""The number of first labels of the user that become labels of series. A target has at most eight."""
 
 METRICS = {
     "sshprobe_score": "Score of the host under a profile, 0 to 100.",

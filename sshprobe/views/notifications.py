@@ -1,4 +1,4 @@
-"""What `--notify` sends: the changes between two scans, or a summary of one, and which changes are new to it."""
+"""The content of `--notify`: the changes between two scans, or a summary of one, and the new changes among them."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     schema: str = SCHEMA
     """Version of this format."""
     kind: Literal["changes", "scan"]
-    """Which of the two it has."""
+    """Its kind: changes or a summary."""
     id: str
     """Identifies it: the same in each try."""
     sent_at: str
-    """When it was made; RFC 3339, UTC."""
+    """The time of its creation; RFC 3339, UTC."""
     title: str
-    """It in one sentence."""
+    """The notification in one sentence."""
     changes: Changes | None = None
-    """What changed, without changes that this URL got before."""
+    """The changes, without those that this URL got before."""
     scan: ScanSummary | None = None
-    """The scan, where there is none to compare it with."""
+    """The scan, if there is no other to compare it with."""
 
 
 _IDENTITY: dict[str, tuple[str, ...]] = {
@@ -83,15 +83,15 @@ _IDENTITY: dict[str, tuple[str, ...]] = {
     "algorithms": ("type", "direction"),
     "facts": ("fact", "about", "new"),
 }
-"""Fields of `Changes`, and what identifies a change in them. What was before is not part of it: that depends on the
-scan with which the new one is compared."""
+"""Fields of `Changes`, and the identity of a change in them. The old value is not part of it, because it depends on the
+scan of the comparison."""
 
 _GROUPED = ("findings", "algorithms", "facts")
-"""Those whose items have hosts, each with a change of its own."""
+"""Those whose items have hosts, each with its own change."""
 
 
 def worst_host(host: str, stats: HostStats) -> WorstHost:
-    """Return what a summary has of a host with a finding."""
+    """Return the entry of a host with a finding in a summary."""
     verdict = stats.verdicts[0]
     worst = verdict.worst
     assert worst is not None

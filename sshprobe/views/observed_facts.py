@@ -40,7 +40,7 @@ def names(seen: Snapshot, field: str) -> tuple[str, ...] | None:
 
 
 def facts_of(seen: Sequence[Snapshot]) -> Iterator[tuple[str, str, Callable[[Snapshot], str | None]]]:
-    """Yield each further fact: its name, its subject, and a function that returns its value in words."""
+    """Yield each further fact: its name, its subject, and a function that returns its value as text."""
     yield "service", "", lambda each: SERVICES.get(each.status, "SSH")
     yield "software", "", software_of
     yield "protocol", "", _protocol
@@ -66,7 +66,7 @@ def _protocol(seen: Snapshot) -> str | None:
 
 
 def _methods(seen: Snapshot) -> dict[str, str]:
-    """Return the authentication methods by user, in words."""
+    """Return the authentication methods by user, as text."""
     facts = seen.facts
     found = {}
     for user, answer in (facts.authentication_by_user or {}).items():
@@ -87,7 +87,7 @@ def _banner(seen: Snapshot) -> str | None:
 
 
 def _groups(seen: Snapshot) -> dict[str, str]:
-    """Return the size of the group for each request, in words."""
+    """Return the size of the group for each request, as text."""
     return {_request(each): _size(each) for each in seen.facts.group_exchange or ()}
 
 

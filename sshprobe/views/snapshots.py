@@ -1,4 +1,4 @@
-"""What `sshprobe diff` keeps of a record: lasting facts, keys and verdicts, shared by like hosts."""
+"""The parts of a record for `sshprobe diff`: lasting facts, keys and verdicts, shared by similar hosts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Part = Literal["name_lists", "host_keys", "group_exchange", "authentication"]
 """A part of an observation that a scan can leave out."""
 
 FLEET = "fleet"
-"""In place of a profile: findings across the fleet."""
+"""The name in place of a profile, for findings across the fleet."""
 
 SERVICES: dict[Status, str] = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}
-"""Statuses of hosts that answered, and spoke no SSH-2."""
+"""Statuses of hosts that answered but did not speak SSH-2."""
 
 SILENT: frozenset[str] = frozenset({"refused", "unreachable", "timeout", "reset", "dns_error"})
-"""Statuses of hosts without an answer. Others, such as `throttled`, show that something is there."""
+"""Statuses of hosts without an answer. Others, such as `throttled`, show that a host exists."""
 
 
 def is_silent(status: str) -> TypeGuard[Status]:
@@ -93,7 +93,7 @@ class Snapshot(NamedTuple):
         return None if any(_key_type(name) == type for name in offered) else False
 
     def saw(self, finding: SeenFinding) -> bool:
-        """Return whether the scan observed what a finding rests on, so that its absence means something."""
+        """Return whether the scan observed the facts of a finding, so that its absence has a meaning."""
         facts, category = self.facts, finding.category
         if category == "protocol":
             return facts.identification is not None
@@ -123,7 +123,7 @@ class Snapshot(NamedTuple):
 
 
 _OF_NAMES = frozenset({"forbidden", "unlisted", "weak", "dated", "missing", "stronger", "sha1_only"})
-"""Reasons of findings that rest on the name-list of host key algorithms, not on a key."""
+"""Reasons of findings that depend on the name-list of host key algorithms, not on a key."""
 
 
 def _key_type(algorithm: str) -> str:
@@ -190,6 +190,6 @@ def _findings(findings: Iterable[Finding]) -> list[SeenFinding]:
             None if waived is None else (waived.until, waived.hosts, waived.reason),
         )
         before = found.get((each.id, each.algorithm))
-        if before is None or (before.waiver is not None and seen.waiver is None):  # one that counts goes first
+        if before is None or (before.waiver is not None and seen.waiver is None):  # one that counts comes first
             found[each.id, each.algorithm] = seen
     return list(found.values())

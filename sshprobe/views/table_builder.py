@@ -69,11 +69,11 @@ class _Host(NamedTuple):
 
 
 class TablesBuilder:
-    """Takes hosts one by one. Memory follows the kinds of hosts, and the keys and places of all of them.
+    """Collects hosts one by one. Memory depends on the kinds of hosts, and on the keys and places of all of them.
 
     Arguments:
         describe: facts of the catalogue about an algorithm.
-        remedy: what helps a host under its first profile; None if that is not known.
+        remedy: the remedy of a host under its first profile; None if it is not known.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class TablesBuilder:
         """Add one host."""
         self._servers += record.identification is not None
         remedy = self._remedy(record) if record.verdicts else None
-        # Without `observed`, which names other hosts: the keys are listed with all of theirs.
+        # Without `observed`, which names other hosts: the keys are listed with all their hosts.
         across = [msgspec.structs.replace(each, observed="") for each in record.fleet_findings]
         for finding in (*(record.verdicts[0].findings if record.verdicts else ()), *record.fleet_findings):
             if finding.id in _OF_KEYS or (finding.id == "host_key.size" and finding.severity in _SEVERE):
@@ -179,7 +179,7 @@ class TablesBuilder:
         return self._findings.add(_encode(finding), finding)
 
     def build(self, summary: SummaryRecord, sweep: SweepRecord | None) -> TablesView:
-        """Return the tables of all hosts so far. They do not depend on the order of the hosts but in their indexes."""
+        """Return the tables of all hosts so far. Only their indexes depend on the order of the hosts."""
         across = self._across_of(summary)
         hosts = sorted(self._hosts, key=lambda host: natural_order(host.place))
         first_seen = min((host.seen for host in hosts if host.seen is not None), default=0)
@@ -270,7 +270,7 @@ _OF_KEYS = frozenset(
 """Findings on the numbers of a key. Their algorithm is its type."""
 
 _SEVERE = ("critical", "high", "medium")
-"""Severities of keys that are too small. Profiles advise larger ones of most RSA keys that are in use, as a low one."""
+"""Severities of keys that are too small. Not low, since profiles advise larger keys than most RSA keys in use."""
 
 _OF_ONE_HOST: dict[str, Any] = {
     "target": "",
@@ -284,7 +284,7 @@ _OF_ONE_HOST: dict[str, Any] = {
     "host_keys": None,
     "fleet_findings": [],
 }
-"""Fields that differ between hosts that are alike."""
+"""Fields that differ between similar hosts."""
 
 
 def _lasting(record: HostRecord) -> str:

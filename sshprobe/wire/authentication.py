@@ -1,4 +1,4 @@
-"""One "none" request for the authentication methods of a user (RFC 4252 section 5.2), behind both NEWKEYS."""
+"""One "none" request for the authentication methods of a user (RFC 4252 section 5.2), after both NEWKEYS."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _EVENTS: dict[int, Callable[[bytes], Event]] = {
 
 
 class MethodsRequest:
-    """The request for `user`. `at_once`: it goes along with the service request, not behind SERVICE_ACCEPT."""
+    """The request for `user`. `at_once`: it is sent with the service request, not after SERVICE_ACCEPT."""
 
     def __init__(self, user: bytes, *, at_once: bool) -> None:
         service_request, none_request = msg.service_request(b"ssh-userauth"), msg.userauth_none_request(user)
         self.first = (service_request, none_request) if at_once else (service_request,)
-        """The payloads behind our NEWKEYS."""
+        """The payloads after our NEWKEYS."""
         self.second = None if at_once else none_request
         """The payload that answers SERVICE_ACCEPT."""
         self._read = 0

@@ -128,7 +128,7 @@ def test_files_of_each_format(folder: Path, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ([], "no scans: name two files of records"),
-        (["aa01.jsonl"], "has one scan: name the file of another one too"),
+        (["aa01.jsonl"], "has only one scan: name another file too"),
         (["aa01.jsonl", "missing"], "missing: cannot be read"),
         (["aa01.jsonl", "bb03", "--history", "history.db"], "bb03: is not a file"),
         (["aa01", "bb03", "--history", "missing.db"], "there is no history here yet"),

@@ -91,7 +91,7 @@ def test_apprise(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[
         send_text(destination, "a title", "some text" * 1000)
         assert b"a title" in server.taken[0].body
         assert b"..." in server.taken[0].body
-        with pytest.raises(NotDelivered, match=r"^the channel did not take it$"):
+        with pytest.raises(NotDelivered, match=r"^the channel did not accept it$"):
             send_text(destination, "a title", "text")
     with pytest.raises(InputError, match="line 2: is not a URL that Apprise knows"):
         check_channels([Destination("line 2", "nosuch://hidden", is_http=False)])

@@ -133,7 +133,7 @@ FAILURES: dict[str, list[Answer]] = {
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_early_failures_are_repeated_in_the_usual_order(name: str) -> None:
-    """It costs one more connection, and this host gets no early messages any more."""
+    """It costs one more connection, and this host gets no more early messages."""
     host = Host()
     host.connected()
     host.keyed()

@@ -239,14 +239,14 @@ def test_one_fact_changed(name: str) -> None:
 VERDICTS: dict[str, tuple[HostRecord, HostRecord, set[str], bool]] = {
     "a grade fell": (with_verdict("A"), with_verdict("C"), {"grade A to C"}, True),
     "a better grade": (with_verdict("C"), with_verdict("A"), {"grade C to A"}, False),
-    "not compliant any more": (
+    "no longer compliant": (
         with_verdict(),
         with_verdict(compliant=False),
         {"compliant True to False"},
         True,
     ),
     "compliant now": (with_verdict(compliant=False), with_verdict(), {"compliant False to True"}, False),
-    "compliance not known any more": (
+    "compliance no longer known": (
         with_verdict(),
         with_verdict(compliant=None),
         {"compliant True to None"},

@@ -1,6 +1,6 @@
-"""Deadlines: algorithms that a document accepts until a day. Before it they are a note, after it a deviation.
+"""Deadlines: algorithms that a document accepts until a date. Before it they are a note, after it a deviation.
 
-The day is that of the scan, or `Profile.at`. Without either, a deadline neither passes nor fails.
+The day of the scan counts, or `Profile.at`. Without either, a deadline neither passes nor fails.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _KINDS = {"no": "classical", "hybrid": "hybrid", "pure": "pure"}
 
 
 def standings(profile: Profile, observation: Observation) -> tuple[bool | None, ...]:
-    """Return for each deadline of a profile whether it has passed. None: the record does not say when it was made."""
+    """Return for each deadline of a profile whether it has passed. None: the record has no time."""
     if not profile.deadline:
         return ()
     day = judged_day(profile, observation)

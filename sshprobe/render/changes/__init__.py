@@ -1,4 +1,4 @@
-"""What changed between two scans, as a table, Markdown or JSON."""
+"""The changes between two scans, as a table, Markdown or JSON."""
 
 from __future__ import annotations
 

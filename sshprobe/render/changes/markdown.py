@@ -13,7 +13,7 @@ from sshprobe.views.changes import Changes
 
 MOST_ROWS = 20
 MOST_HOSTS = 10
-"""Rows of a section, and hosts of a row, without -v."""
+"""The most rows of a section, and the most hosts of a row, without -v."""
 
 
 def markdown(changes: Changes, *, verbose: bool) -> str:

@@ -1,4 +1,4 @@
-"""The changes between two scans as sections of rows, loudest first: the content of the table and of Markdown."""
+"""The changes between two scans as sections of rows, most serious first: the content of the table and of Markdown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Row(NamedTuple):
     what: str
     """The change in a few words: "A to C"."""
     hosts: tuple[ChangedHost, ...] = ()
-    """Empty: `what` says all."""
+    """Empty: `what` is enough."""
     meaning: str = ""
     """A severity or a letter for the colour of `what`."""
     details: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ def sections(changes: Changes, *, verbose: bool) -> list[Section]:
     found = [
         Section("Host keys changed", tuple(_alarming_keys(changes.host_keys)), is_worse=True),
         Section("Grades fell", tuple(_grades(changes, several, fell=True)), is_worse=True),
-        Section("Not compliant any more", tuple(_compliance(changes, several, (True, False))), is_worse=True),
+        Section("No longer compliant", tuple(_compliance(changes, several, (True, False))), is_worse=True),
         Section("New findings", tuple(_findings(changes, several, most, against=True)), is_worse=True),
         Section("New hosts", tuple(_new_hosts(changes))),
         Section("Hosts gone", tuple(_missing(changes, "gone"))),
@@ -54,14 +54,14 @@ def sections(changes: Changes, *, verbose: bool) -> list[Section]:
         Section("Better", tuple(_better(changes, several, most))),
         Section("Answers alternate, as behind a load balancer", tuple(_flapping(changes))),
         Section("Not seen", tuple(_missing(changes, "not seen"))),
-        Section("Compliance not known any more", tuple(_compliance(changes, several, (True, None)))),
+        Section("Compliance no longer known", tuple(_compliance(changes, several, (True, None)))),
         Section("Not compared", tuple(map(_not_compared, changes.not_compared))),
     ]
     return [section for section in found if section.rows]
 
 
 def verdict(changes: Changes) -> str:
-    """Return what got worse in one sentence."""
+    """Describe what got worse in one sentence."""
     keys = [each.host for each in changes.host_keys if each.is_alarming]
     grades = [each.host for each in changes.grades if each.fell]
     stopped = [each.host for each in changes.compliance if each.old and each.new is False]
@@ -71,7 +71,7 @@ def verdict(changes: Changes) -> str:
     found = [
         f"{count(len(keys), 'host key')} changed on {_hosts(keys)}" if keys else "",
         f"{count(len(grades), 'grade')} fell on {_hosts(grades)}" if grades else "",
-        f"{_hosts(stopped)} not compliant any more" if stopped else "",
+        f"{_hosts(stopped)} no longer compliant" if stopped else "",
         f"{count(news, 'new finding')} of medium or above on {_hosts(findings)}" if news else "",
         count(hosts, "new host has such findings", "new hosts have such findings") if hosts else "",
     ]
@@ -210,7 +210,7 @@ def _facts(changes: Changes) -> Iterator[Row]:
 
 
 _LONG = 80
-"""Characters of two values above which each has a line of its own."""
+"""Two values with more characters than this get a line each."""
 
 
 def _better(changes: Changes, several: bool, most: int) -> Iterator[Row]:
@@ -236,6 +236,6 @@ def _not_compared(each: NotCompared) -> Row:
 
 
 def times(hosts: Sequence[ChangedHost]) -> tuple[str, str]:
-    """Return the first and the last time since when hosts have a change; "" if that is not known."""
+    """Return the first and the last time since when hosts have a change; "" if it is not known."""
     found = sorted(each.since for each in hosts if each.since)
     return (found[0], found[-1]) if found else ("", "")

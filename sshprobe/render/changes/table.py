@@ -12,10 +12,10 @@ from sshprobe.render.text.terminal import Terminal, printable
 from sshprobe.views.changes import Changes
 
 MOST_ROWS = 8
-"""Rows of a section without -v."""
+"""The most rows of a section without -v."""
 
 MOST_HOSTS = 4
-"""Hosts of a row without -v."""
+"""The most hosts of a row without -v."""
 
 
 def table(changes: Changes, terminal: Terminal, *, verbose: bool) -> str:

@@ -32,7 +32,7 @@ FACTS = {
 """Facts of `FactChange`."""
 
 SERVICES = {"authentication_methods": "login methods", "verdicts": "verdicts"}
-"""What alternates, where `FACTS` needs a further word."""
+"""Words for alternating facts, where `FACTS` needs more."""
 
 PARTS = {
     "host_keys": "host keys",
@@ -66,7 +66,7 @@ NOTES: dict[Note, str] = {
 
 
 def note_sentences(changes: Changes) -> list[str]:
-    """Return what else to know, in sentences."""
+    """Return further remarks, in sentences."""
     found = [NOTES[note] for note in changes.notes]
     if any(each.part == "verdicts" for each in changes.not_compared):
         found.append("To compare them, grade both with one profile: `sshprobe grade FILE --profile ID -o NEW_FILE`.")
@@ -77,7 +77,7 @@ def note_sentences(changes: Changes) -> list[str]:
 
 
 def listed(words: Sequence[str], *, most: int) -> str:
-    """Return words with commas, and how many more there are: "a, b and 3 more"."""
+    """Return words with commas, and the number of further ones: "a, b and 3 more"."""
     shown = ", ".join(words[:most])
     return shown if len(words) <= most else f"{shown} and {len(words) - most:,} more"
 
@@ -92,6 +92,6 @@ def short_host(host: str) -> str:
 
 
 def moment(text: str) -> str:
-    """Return a time of RFC 3339 as people write it; as it is if it is not one."""
+    """Return a time of RFC 3339 for people; other text is unchanged."""
     seconds = timestamps.parse(text)
     return text if seconds is None else timestamps.format_minutes(seconds)

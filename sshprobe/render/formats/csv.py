@@ -23,7 +23,7 @@ _COUNTED = SEVERITIES[:-1]
 """Severities above a note."""
 
 _MOST_FINDINGS = 100_000
-"""Bound on distinct findings: servers can make up names of algorithms without end."""
+"""The most distinct findings, because servers can invent endless names of algorithms."""
 
 HOST_COLUMNS = (
     *("target", "host", "address", "port", "labels", "status", "error", "started_at", "software"),

@@ -1,8 +1,9 @@
-"""An inventory of cryptography (CBOM) as CycloneDX 1.6 or 1.7 (ECMA-424), for tools that plan the way to post-quantum.
+"""An inventory of cryptography (CBOM) as CycloneDX 1.6 or 1.7 (ECMA-424), for tools that plan the migration to
+post-quantum algorithms.
 
 Each server is a protocol, with its algorithms by their names of SSH as cipher suites. Each host key is key material.
-Each primitive that any server offers is an algorithm: "X25519", "ML-KEM-768", "RSA-3072". Tools read names of SSH
-wrongly: cbomctl takes "curve25519-sha256" for a hash. Servers without lists are left out, and their number is noted.
+Each primitive that any server offers is an algorithm: "X25519", "ML-KEM-768", "RSA-3072". Tools misread SSH names:
+cbomctl reads "curve25519-sha256" as a hash. Servers without lists are left out, and their number is noted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from sshprobe.views.offers import is_group_exchange, offered_names
 Version = Literal["1.6", "1.7"]
 
 _MOST_PRIMITIVES = 10_000
-"""Bound on primitives: the sizes of keys and groups come from servers."""
+"""The most primitives, because the sizes of keys and groups come from servers."""
 
 _FUNCTIONS = {
     "kem": ["encapsulate", "decapsulate"],
@@ -39,7 +40,7 @@ _FUNCTIONS = {
     "mac": ["tag"],
     "hash": ["digest"],
 }
-"""Purpose to `cryptoFunctions`. A key agreement has none that says so: "keyderive" means a KDF."""
+"""Purpose to `cryptoFunctions`. There is none for a key agreement: "keyderive" means a KDF."""
 
 _MODES = frozenset({"cbc", "ecb", "ccm", "gcm", "cfb", "ofb", "ctr"})
 
@@ -75,7 +76,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class CycloneDxWriter(HostWriter):
-    """Writes servers and keys as they come, and primitives at the end."""
+    """Writes servers and keys one by one, and primitives at the end."""
 
     def __init__(self, stream: IO[bytes], context: ReportContext, *, version: Version) -> None:
         self._stream = stream
@@ -223,7 +224,7 @@ def _properties(host: HostRecord) -> Iterable[dict[str, str]]:
 
 
 def _digest(fingerprint: str) -> str | None:
-    """Return the SHA-256 of a fingerprint in hex, or None: records can come from anywhere."""
+    """Return the SHA-256 of a fingerprint in hex, or None: records are not trusted."""
     text = fingerprint.removeprefix("SHA256:")
     try:
         digest = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

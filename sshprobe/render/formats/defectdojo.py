@@ -1,7 +1,7 @@
-"""Findings as DefectDojo's "Generic Findings Import" takes them.
+"""Findings for DefectDojo's "Generic Findings Import".
 
 Keys, values and lengths follow its parser (dojo/tools/generic/json_parser.py) and its model of a finding, both of
-2026-11. It refuses a file with a key that it does not know. It shows texts as Markdown.
+2026-11. It refuses a file with an unknown key, and shows texts as Markdown.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _LONGEST_SOFTWARE = 500
 _CVE = re.compile(r"CVE-\d{4}-\d{4,}")
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
-"""Names and addresses that its parser of URLs takes."""
+"""Names and addresses that its URL parser accepts."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class DefectDojoWriter(HostWriter):
-    """Writes the findings of hosts as they come: those above a note, and waived ones as accepted risks."""
+    """Writes the findings of hosts one by one: those above a note, and waived ones as accepted risks."""
 
     def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
         self._stream = stream

@@ -1,7 +1,7 @@
 """Verdicts as JUnit XML, for CI systems: a suite for each host, a test for each profile and category of findings.
 
 A category without a finding passes only if everything was observed. Otherwise its test is skipped, which CI systems
-count apart. A host without a verdict is an error.
+count separately. A host without a verdict is an error.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from sshprobe.render.text.terminal import printable
 _CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 _FLEET = "fleet"
-"""Stands for a profile in tests of findings across the fleet."""
+"""The name in place of a profile, for findings across the fleet."""
 
 
 _DECLARATION = re.compile(rb"<\?xml[^>]*\?>\s*")
-"""junitparser begins each suite with one if it works without lxml."""
+"""junitparser writes it at the start of each suite if it works without lxml."""
 
 
 class JunitWriter(HostWriter):
-    """Writes suites as hosts come. They stand in one element without numbers, which would have to come first."""
+    """Writes suites one by one. Their parent element has no numbers, which would have to come first."""
 
     def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
         self._stream = stream

@@ -20,13 +20,13 @@ from sshprobe.views.host_names import alias_of, with_alias
 from sshprobe.views.host_stats import Subject, letter, record_stats
 
 _WORST = 20
-"""Rows of hosts."""
+"""The most rows of hosts."""
 
 _COMMON = 20
-"""Rows of findings."""
+"""The most rows of findings."""
 
 _MOST_COUNTED = 4096
-"""Bound on counted findings: servers can make up names without end."""
+"""The most counted findings, because servers can invent endless names."""
 
 _PAGE = """\
 # SSH servers
@@ -95,7 +95,7 @@ _PAGE = """\
 """
 
 _ENVIRONMENT = Environment(
-    autoescape=False,  # for HTML; here each value passes `code` or `sentence`
+    autoescape=False,  # autoescaping is for HTML; here `code` or `sentence` escapes each value
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,

@@ -89,8 +89,8 @@ _OF_GROUPS = {
 _RECORD = {"record": "BIGINT"}
 
 _LARGEST = 2**63 - 1
-"""Records can come from anywhere, and DuckDB would stop at a larger number. Also the end of a certificate without one
-is larger."""
+"""Records are not trusted, and DuckDB would stop at a larger number. The end of a certificate that never expires is
+larger too."""
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "hosts": {**_RECORD, **_FIELDS_OF_HOSTS, **{f"identification_{name}": "VARCHAR" for name in _IDENTIFICATION}},
@@ -115,7 +115,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 
 
 class ParquetWriter(HostWriter):
-    """Writes rows of all tables as hosts come, and turns them into Parquet at the end."""
+    """Writes rows of all tables one by one, and turns them into Parquet at the end."""
 
     def __init__(self, folder: str, context: ReportContext) -> None:
         self._folder = folder
@@ -167,7 +167,7 @@ class ParquetWriter(HostWriter):
 
 
 _GLOB = re.compile(r"[*?[]")
-"""Characters that DuckDB expands in the name of a file to read."""
+"""Characters that DuckDB expands in the name of an input file."""
 
 
 def _quoted(text: str) -> str:

@@ -1,6 +1,6 @@
 """Metrics of all hosts as text for Prometheus, such as a file for node_exporter's textfile collector.
 
-The format has all series of a metric together, so the lines of each metric wait in a temporary file of their own.
+The format groups all series of a metric, so the lines of each metric wait in their own temporary file.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
 from sshprobe.views.metrics import METRICS, Sample, host_samples
 
 _BATCH = 500
-"""Hosts whose series become text together."""
+"""The number of hosts whose series are formatted together."""
 
 _IN_MEMORY = 2**20
-"""Bytes of each metric that wait in memory, before a file takes them."""
+"""The most bytes of each metric in memory, before they go to a file."""
 
 
 class _OneFamily(Collector):
@@ -41,7 +41,7 @@ class _Lines(tempfile.SpooledTemporaryFile[bytes]):
     """The lines of one metric."""
 
     def add(self, family: Metric) -> None:
-        """Write the samples of a metric. HELP and TYPE, its first two lines, stand once."""
+        """Write the samples of a metric. Its first two lines, HELP and TYPE, are written once."""
         text = generate_latest(_OneFamily(family))
         self.write(text.split(b"\n", 2)[2] if self.tell() else text)
 
@@ -67,7 +67,7 @@ class PrometheusWriter(HostWriter):
         self._waiting = {name: self._files.enter_context(_Lines(max_size=_IN_MEMORY)) for name in METRICS}
 
     def add(self, host: HostRecord) -> None:
-        """Take the series of one host. Prometheus refuses a file in which a series stands twice."""
+        """Add the series of one host. Prometheus refuses a file with a duplicate series."""
         key = host.host, host.port, host.address
         if key in self._seen:
             self._left_out += 1

@@ -1,7 +1,7 @@
 """Findings as SARIF 2.1.0 (OASIS, errata 01 of 2023), for GitHub code scanning and other viewers.
 
-A result needs a line in a file: the line of the target in the inventory, if the scan read one and it is still the same,
-else the line of the record, else the host as "ssh://host:port". GitHub refuses more than 25,000 results in a run
+A result needs a line in a file: the line of the target in the inventory if the scan read one and it is unchanged, else
+the line of the record, else the host as "ssh://host:port". GitHub refuses more than 25,000 results in a run
 (docs.github.com, "SARIF results exceed one or more limits", read 2026-11), so the worst are kept.
 """
 
@@ -25,7 +25,7 @@ from sshprobe.views.fleet import SILENT
 from sshprobe.views.host_findings import HostFinding, host_findings
 
 MOST_RESULTS = 25_000
-"""Results in the run."""
+"""The most results in the run."""
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -40,14 +40,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Result(NamedTuple):
-    """A result before its place is known."""
+    """A result without its place."""
 
     encoded: bytes
     """JSON without `locations`."""
     host: str
     """"host:port"."""
     names: tuple[str, ...]
-    """Words that a line of an inventory may have for it."""
+    """Possible words for it in a line of an inventory."""
     record: tuple[str, int] | None
     """File and line of its record."""
 
@@ -163,7 +163,8 @@ def _result(host: HostRecord, found: HostFinding) -> dict[str, Any]:
 
 
 def _place(result: _Result, line: tuple[str, int] | None) -> dict[str, Any]:
-    """Return the location of a result. A relative path stays one: GitHub looks for it in the repository."""
+    """Return the location of a result. A relative path stays relative, because GitHub searches for it in the
+    repository."""
     if line is None:
         uri, number = f"ssh://{_authority(result.host)}", 1
     else:
@@ -176,7 +177,7 @@ def _place(result: _Result, line: tuple[str, int] | None) -> dict[str, Any]:
 
 
 def _authority(place: str) -> str:
-    """Return "host:port" as in a URI (RFC 3986 section 3.2): records can come from anywhere."""
+    """Return "host:port" as in a URI (RFC 3986 section 3.2): records are not trusted."""
     host, _, port = place.rpartition(":")
     return place if _IN_BRACKETS.fullmatch(host) else f"{quote(host, safe='')}:{port}"
 

@@ -7,7 +7,7 @@ import re
 from sshprobe.model.escape import escape_unprintable
 
 _ACTIVE = re.compile(r"[\\`*_\[\]<>|&~@$]|://|(?<=www)\.")
-"""Characters with a meaning inside a line, and the beginnings of links that GitHub makes by itself."""
+"""Characters with a meaning inside a line, and the beginnings of automatic links of GitHub."""
 
 
 def sentence(text: str) -> str:

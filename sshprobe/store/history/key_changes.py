@@ -1,4 +1,4 @@
-"""Finds in a history when the host keys of hosts last changed."""
+"""Finds the last time that host keys changed, in a history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Key(msgspec.Struct):
 
 
 class _Keys(msgspec.Struct):
-    """The part of an observation that is read here."""
+    """The required part of an observation."""
 
     host_keys: list[_Key] | None = None
 
@@ -34,8 +34,8 @@ Keys = dict[str, frozenset[str]]
 def key_changes(database: Database) -> dict[tuple[str, int], int]:
     """Return host name in lower case, and port, to when its keys last changed, in seconds since 1970-01-01 UTC.
 
-    That is the start of the first scan with another key of a type that an earlier scan saw at the same address. A type
-    that a scan did not see did not change. Hosts whose keys never changed are left out.
+    That is the start of the first scan with another key of a type that an earlier scan saw at the same address. An
+    unseen type did not change. Hosts whose keys never changed are left out.
     """
     several = (
         select(SIGHTING.c.host, SIGHTING.c.address)

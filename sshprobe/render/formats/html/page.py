@@ -1,7 +1,8 @@
 """Writes the page: a summary for readers without JavaScript, and the data of all hosts for the script.
 
-Text of servers can hold anything. The template escapes it; the script only sets text nodes, and its Content-Security-
-Policy allows the one script and the one style of the page by their hashes. The data is JSON in gzip in base64.
+Text of servers is not trusted. The template escapes it, the script only sets text nodes, and the
+Content-Security-Policy allows only the script and the style of the page, by their hashes. The data is JSON in gzip in
+base64.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ SCRIPTS = (
     "overview",
     "main",
 )
-"""Files of the script in the order in which they become one."""
+"""Files of the script, in the order in which they are joined."""
 
 _STATIC_HOSTS = 25
 """The worst hosts that the page shows without JavaScript."""
 
 
 class HtmlWriter(HostWriter):
-    """Writes a page into a stream. It keeps what is different between hosts."""
+    """Writes a page into a stream. It keeps only the differences between hosts."""
 
     def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
         self._stream = stream
@@ -66,7 +67,7 @@ class HtmlWriter(HostWriter):
         self._sweep = self._sweep or record
 
     def add(self, host: HostRecord) -> None:
-        """Take one host."""
+        """Add one host."""
         self._tables.add(host)
 
     def finish(self, summary: SummaryRecord) -> None:
@@ -78,7 +79,7 @@ FORMAT = HostFormat(HtmlWriter)
 
 
 def write_page(view: TablesView, stream: IO[bytes], context: ReportContext) -> None:
-    """Write the page of all hosts, with what changed and the grades of earlier scans."""
+    """Write the page of all hosts, with the changes and the grades of earlier scans."""
     changes = context.changes()
     texts = {id: context.explain(id) for id in sorted({finding.id for finding in view.tables.findings})}
     script, style = page_script(), page_style()
@@ -138,7 +139,7 @@ def _packed(data: object) -> str:
 
 
 def _printable(value: Any) -> Any:
-    """Return a value of JSON with unsafe characters of all texts escaped: a records file can hold anything."""
+    """Return a value of JSON with unsafe characters of all texts escaped: records are not trusted."""
     if isinstance(value, str):
         return escape_unprintable(value)
     if isinstance(value, list | tuple):
