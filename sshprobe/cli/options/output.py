@@ -68,7 +68,7 @@ _OPTIONS = (
         "format_",
         type=click.Choice([*OUTPUT_FORMATS, *FIX_FORMATS]),
         metavar="FORMAT",
-        help=f"Set the format of the output or of -o FILE: {', '.join(OUTPUT_FORMATS)}. "
+        help=f"Set the format of the output or of -o FILE: {', '.join(RECORD_FORMATS)}, or one of `report`. "
         f"With --fix: {', '.join(FIX_FORMATS)}.",
     ),
     click.option(

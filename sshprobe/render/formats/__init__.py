@@ -40,20 +40,20 @@ DEFAULT = "table"
 FORMATS: dict[str, FormatEntry] = {
     "table": FormatEntry("table:FORMAT", "view", "a table for a terminal", ("", ".txt")),
     "json": FormatEntry("json:FORMAT", "view", "the same for programs", (".json",)),
+    "html": FormatEntry("html.page:FORMAT", "hosts", "one page for a browser", (".html", ".htm"), extra="report"),
+    "markdown": FormatEntry("markdown:FORMAT", "hosts", "a summary for an issue or a wiki", (".md",), extra="report"),
     "csv": FormatEntry("csv:HOSTS", "hosts", "a row for each host and profile", (".csv",)),
     "csv-findings": FormatEntry("csv:FINDINGS", "hosts", "a row for each finding, with its number of hosts"),
     "csv-host-findings": FormatEntry("csv:HOST_FINDINGS", "hosts", "a row for each finding of each host"),
-    "cyclonedx": FormatEntry("cyclonedx:VERSION_1_6", "hosts", "an inventory of cryptography (CBOM) of CycloneDX 1.6"),
-    "cyclonedx-1.7": FormatEntry("cyclonedx:VERSION_1_7", "hosts", "the same, of CycloneDX 1.7"),
-    "junit": FormatEntry("junit:FORMAT", "hosts", "a test suite for each host", extra="report"),
     "parquet": FormatEntry("parquet:FORMAT", "folder", "tables for DuckDB or Polars", (".parquet",), extra="report"),
     "prometheus": FormatEntry(
         "prometheus:FORMAT", "hosts", "metrics for node_exporter", (".prom",), extra="report", is_shared=True
     ),
-    "markdown": FormatEntry("markdown:FORMAT", "hosts", "a summary for an issue or a wiki", (".md",), extra="report"),
-    "defectdojo": FormatEntry("defectdojo:FORMAT", "hosts", "findings for DefectDojo's Generic Findings Import"),
-    "html": FormatEntry("html.page:FORMAT", "hosts", "one page for a browser", (".html", ".htm"), extra="report"),
     "sarif": FormatEntry("sarif:FORMAT", "hosts", "findings for GitHub code scanning", (".sarif",)),
+    "junit": FormatEntry("junit:FORMAT", "hosts", "a test suite for each host", extra="report"),
+    "defectdojo": FormatEntry("defectdojo:FORMAT", "hosts", "findings for DefectDojo's Generic Findings Import"),
+    "cyclonedx": FormatEntry("cyclonedx:VERSION_1_6", "hosts", "an inventory of cryptography (CBOM) of CycloneDX 1.6"),
+    "cyclonedx-1.7": FormatEntry("cyclonedx:VERSION_1_7", "hosts", "the same, of CycloneDX 1.7"),
     "ssh-audit": FormatEntry("ssh_audit:FORMAT", "hosts", "the JSON of `ssh-audit -j`"),
 }
 """Name to entry, the default first."""
