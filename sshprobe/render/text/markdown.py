@@ -6,8 +6,9 @@ import re
 
 from sshprobe.model.escape import escape_unprintable
 
-_ACTIVE = re.compile(r"[\\`*_\[\]<>|&~@$]|://|(?<=www)\.")
-"""Characters with a meaning inside a line, and the beginnings of automatic links of GitHub."""
+_ACTIVE = re.compile(r"[\\`*\[\]<>|&~@$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|://|(?<=www)\.")
+"""Characters with a meaning inside a line, and the beginnings of automatic links of GitHub. An underscore between
+letters has none."""
 
 
 def sentence(text: str) -> str:
