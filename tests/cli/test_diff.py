@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_scan(Path(names[-1]), scan_id, 7 + 7 * number, hosts)
     done = CliRunner().invoke(history, ["import", *names, "--history", str(folder / "history.db")])
     assert done.exit_code == 0, done.output
+    with contextlib.closing(sqlite3.connect(folder / "foreign.db")) as connection:
+        connection.execute("CREATE TABLE notes (words)")
     return folder
 
 
@@ -49,7 +53,7 @@ def as_json(folder: Path, *arguments: str, **environment: str) -> Any:
 
 def test_files(folder: Path) -> None:
     text = diff(folder, "aa02.jsonl", "bb03.jsonl")
-    assert "Worse: 1 host key changed on 1 host." in text
+    assert "Worse on 1 host: 1 host key changed." in text
     assert text.index("HOST KEYS CHANGED") < text.index("NEW FINDINGS") < text.index("BETTER")
     assert "192.0.2.1  grade F to B" in text
     assert "1 unchanged" in text
@@ -141,6 +145,8 @@ def test_files_of_each_format(folder: Path, tmp_path: Path) -> None:
         (["aa01.jsonl", "bb03.jsonl", "--since", "7d"], "`--since` needs `--history`"),
         (["--since", "week", "--history", "history.db"], "'week' is not a time: give 12h"),
         (["aa01.jsonl", "bb03.jsonl", "-o", "-"], "`-o -` is not a file"),
+        (["--history", "foreign.db"], "foreign.db: is the database of another program"),
+        (["--history", "aa01.jsonl"], "aa01.jsonl: file is not a database"),
     ],
 )
 def test_wrong_usage(folder: Path, arguments: Sequence[str], message: str) -> None:

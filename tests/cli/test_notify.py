@@ -61,7 +61,7 @@ def test_each_change_of_a_history_is_sent_once(weeks: Path, tmp_path: Path) -> N
         assert run([*diff, file, "--since", "2026-11-10"], tmp_path)[::2] == (0, "")
         run([*diff, file], tmp_path)
     (sent,) = bodies(server)
-    assert sent["title"] == "Worse: 1 host key changed on 1 host."
+    assert sent["title"] == "Worse on 1 host: 1 host key changed."
     assert sent["changes"]["worse"]
     assert {each["host"] for each in sent["changes"]["host_keys"]} == {"192.0.2.1:22"}
     late = bodies(failing)
@@ -107,7 +107,7 @@ async def test_scans_send_a_summary_and_then_changes(tmp_path: Path) -> None:
     assert [each["kind"] for each in (summary, changes)] == ["scan", "changes"]
     assert summary["title"] == "Scanned 1 host: 1 ok."
     assert summary["scan"]["worst"][0]["host"] == place
-    assert changes["title"] == "Worse: 3 host keys changed on 1 host."
+    assert changes["title"] == "Worse on 1 host: 3 host keys changed."
     records = (tmp_path / "old.jsonl").read_text() + (tmp_path / "h.db").read_bytes().decode("latin-1")
     assert "hidden" not in records
 

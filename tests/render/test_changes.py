@@ -67,8 +67,8 @@ def test_the_whole_table() -> None:
         "old  0.jsonl  2026-11-01 12:00 UTC  2 hosts  2 answered\n"
         "new  2.jsonl  2026-11-03 12:00 UTC  2 hosts  2 answered\n"
         "\n"
-        "Worse: 1 host key changed on 1 host, 1 grade fell on 1 host, 1 new finding of\n"
-        "medium or above on 1 host.\n"
+        "Worse on 1 host: 1 host key changed, 1 grade fell, 1 new finding of medium or\n"
+        "above.\n"
         "2 hosts compared, 1 unchanged.\n"
         "\n"
         "HOST KEYS CHANGED\n"
@@ -83,6 +83,15 @@ def test_the_whole_table() -> None:
         "  192.0.2.1  medium  hmac-sha1 (mac.weak), since 2026-11-03 12:00 UTC\n"
         "      SHA-1\n"
     )
+
+
+def test_two_scans_in_a_minute_differ_by_their_seconds() -> None:
+    headers = [{"started_at": f"2026-11-01T12:00:{second:02}Z"} for second in (5, 40)]
+    changes = compare([PLAIN], [PLAIN], headers=headers)
+    for format_ in ("table", "markdown"):
+        text = render(changes, format_, SCREEN, verbose=False)
+        assert "12:00:05 UTC" in text
+        assert "12:00:40 UTC" in text
 
 
 def test_many_hosts_are_one_row() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sshprobe.render.changes.sections import Row, sections, times, verdict
-from sshprobe.render.changes.words import moment, note_sentences, short_host
+from sshprobe.render.changes.words import clock, note_sentences, short_host
 from sshprobe.render.text.phrases import count
 from sshprobe.render.text.terminal import printable
 from sshprobe.views.changes import Changes
@@ -19,6 +19,7 @@ MOST_HOSTS = 10
 def markdown(changes: Changes, *, verbose: bool) -> str:
     """Return the text: all text of servers is in code spans. `verbose`: with all rows and hosts."""
     changes = printable(changes)
+    moment = clock(changes)
     lines = ["# What changed", "", f"**{verdict(changes)}**", ""]
     for side, each in (("Old", changes.old), ("New", changes.new)):
         lines.append(
@@ -30,20 +31,20 @@ def markdown(changes: Changes, *, verbose: bool) -> str:
         lines += ["", f"## {section.title}", ""]
         shown = section.rows if verbose else section.rows[:MOST_ROWS]
         for row in shown:
-            lines += _row(row, verbose=verbose)
+            lines += _row(row, moment, verbose=verbose)
         if len(shown) < len(section.rows):
             lines.append(f"- {len(section.rows) - len(shown):,} more")
     notes = note_sentences(changes)
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
 
 
-def _row(row: Row, *, verbose: bool) -> Iterator[str]:
+def _row(row: Row, moment: Callable[[str], str], *, verbose: bool) -> Iterator[str]:
     names = [each.host for each in row.hosts if each.host]
     shown = names if verbose else names[:MOST_HOSTS]
     more = f" and {len(names) - len(shown):,} more" if len(shown) < len(names) else ""
     where = f" on {', '.join(code(short_host(name)) for name in shown)}{more}" if names else ""
     first, last = times(row.hosts)
-    when = f", {moment(first)}" + (f" to {moment(last)}" if last != first else "") if first else ""
+    when = f", since {moment(first)}" + (f" to {moment(last)}" if last != first else "") if first else ""
     yield f"- {code(row.what)}{where}{when}"
     for detail in row.details:
         yield from (f"  - {code(line)}" for line in detail.split("\n"))

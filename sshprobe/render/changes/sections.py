@@ -65,21 +65,17 @@ def verdict(changes: Changes) -> str:
     keys = [each.host for each in changes.host_keys if each.is_alarming]
     grades = [each.host for each in changes.grades if each.fell]
     stopped = [each.host for each in changes.compliance if each.old and each.new is False]
-    findings = [host.host for each in changes.findings if each.is_worse for host in each.hosts]
-    news = sum(each.is_worse for each in changes.findings)
-    hosts = sum(each.is_worse for each in changes.new_hosts)
+    findings = [each for each in changes.findings if each.is_worse]
+    new = [each.host for each in changes.new_hosts if each.is_worse]
+    hosts = {*keys, *grades, *stopped, *new, *(at.host for each in findings for at in each.hosts)}
     found = [
-        f"{count(len(keys), 'host key')} changed on {_hosts(keys)}" if keys else "",
-        f"{count(len(grades), 'grade')} fell on {_hosts(grades)}" if grades else "",
-        f"{_hosts(stopped)} no longer compliant" if stopped else "",
-        f"{count(news, 'new finding')} of medium or above on {_hosts(findings)}" if news else "",
-        count(hosts, "new host has such findings", "new hosts have such findings") if hosts else "",
+        count(len(keys), "host key changed", "host keys changed") if keys else "",
+        count(len(grades), "grade fell", "grades fell") if grades else "",
+        f"{count(len(stopped), 'verdict')} no longer compliant" if stopped else "",
+        f"{count(len(findings), 'new finding')} of medium or above" if findings else "",
+        f"{count(len(new), 'new host')} with such findings" if new else "",
     ]
-    return f"Worse: {', '.join(filter(None, found))}." if any(found) else "Nothing got worse."
-
-
-def _hosts(places: Iterable[str]) -> str:
-    return count(len(set(places)), "host")
+    return f"Worse on {count(len(hosts), 'host')}: {', '.join(filter(None, found))}." if hosts else "Nothing got worse."
 
 
 def _several_profiles(changes: Changes) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sshprobe.render.changes.sections import Row, Section, sections, times, verdict
-from sshprobe.render.changes.words import listed, moment, note_sentences, short_host
+from sshprobe.render.changes.words import clock, listed, note_sentences, short_host
 from sshprobe.render.text.phrases import count
 from sshprobe.render.text.table_layout import table as aligned
 from sshprobe.render.text.terminal import Terminal, printable
@@ -21,6 +21,7 @@ MOST_HOSTS = 4
 def table(changes: Changes, terminal: Terminal, *, verbose: bool) -> str:
     """Return the text. `verbose`: with all rows and hosts."""
     changes = printable(changes)
+    moment = clock(changes)
     heads = [
         [side, each.name, moment(each.started_at), count(each.hosts, "host"), f"{each.answered:,} answered"]
         for side, each in (("old", changes.old), ("new", changes.new))
@@ -38,22 +39,28 @@ def table(changes: Changes, terminal: Terminal, *, verbose: bool) -> str:
     lines += terminal.wrap(f"{count(changes.compared, 'host')} compared, {changes.unchanged:,} unchanged.", indent="")
     has_between = changes.scans > 2
     for section in sections(changes, verbose=verbose):
-        lines += ["", *_section(section, terminal, verbose=verbose, has_between=has_between)]
+        lines += ["", *_section(section, terminal, moment, verbose=verbose, has_between=has_between)]
     notes = [line for sentence in note_sentences(changes) for line in terminal.wrap(sentence, indent="")]
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
 
 
-def _section(section: Section, terminal: Terminal, *, verbose: bool, has_between: bool) -> Iterator[str]:
+def _section(
+    section: Section, terminal: Terminal, moment: Callable[[str], str], *, verbose: bool, has_between: bool
+) -> Iterator[str]:
     yield terminal.paint(section.title.upper(), "red" if section.is_worse else "bold")
     shown = section.rows if verbose else section.rows[:MOST_ROWS]
     for row in shown:
-        yield from _row(row, terminal, verbose=verbose, has_between=has_between, silent=section.title == "Not seen")
+        yield from _row(
+            row, terminal, moment, verbose=verbose, has_between=has_between, silent=section.title == "Not seen"
+        )
     more = len(section.rows) - len(shown)
     if more:
         yield f"  {more:,} more: -v shows all"
 
 
-def _row(row: Row, terminal: Terminal, *, verbose: bool, has_between: bool, silent: bool) -> Iterator[str]:
+def _row(
+    row: Row, terminal: Terminal, moment: Callable[[str], str], *, verbose: bool, has_between: bool, silent: bool
+) -> Iterator[str]:
     first, last = times(row.hosts)
     when = ""
     if first and (has_between or silent):

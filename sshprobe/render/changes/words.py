@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sshprobe.model import timestamps
 from sshprobe.views.changes import Changes, Note
@@ -91,7 +91,14 @@ def short_host(host: str) -> str:
     return host if found is None else (found[1] or found[2]) + (found[3] or "")
 
 
-def moment(text: str) -> str:
-    """Return a time of RFC 3339 for people; other text is unchanged."""
-    seconds = timestamps.parse(text)
-    return text if seconds is None else timestamps.format_minutes(seconds)
+def clock(changes: Changes) -> Callable[[str], str]:
+    """Return a function that writes times of RFC 3339 for people: with seconds if both scans began in one minute."""
+    ends = [timestamps.parse(each.started_at) for each in (changes.old, changes.new)]
+    first, last = (None if seconds is None else timestamps.format_minutes(seconds) for seconds in ends)
+    write = timestamps.format_seconds if first == last and ends[0] != ends[1] else timestamps.format_minutes
+
+    def moment(text: str) -> str:
+        seconds = timestamps.parse(text)
+        return text if seconds is None else write(seconds)
+
+    return moment

@@ -26,6 +26,7 @@ from sshprobe.store.history.hashing import observation_hash
 from sshprobe.store.history.queries import counts, find_scan, header_of, records, scans, trend
 from sshprobe.store.history.recorder import Recorder, RecordResult
 from sshprobe.store.history.transfer import prune
+from sshprobe.views.change_builder import ChangesBuilder
 from sshprobe.views.summary import SummaryBuilder
 from tests.installed import need_program
 from tests.sample_records import captured, failed
@@ -204,6 +205,7 @@ async def test_an_unchanged_fleet_is_stored_once(database: Database) -> None:
     fleet: list[LabServer] = [OpenSSHServer(), DropbearServer(), TinySSHServer()]
     drawn: set[str | None] = set()
     comments = set()
+    changes = ChangesBuilder()
     async with running(fleet):
         targets = [f"{server.host}:{server.port}" for server in fleet]
         for number in range(scans_made):
@@ -213,6 +215,12 @@ async def test_an_unchanged_fleet_is_stored_once(database: Database) -> None:
                 drawn |= {group.modulus for group in record.group_exchange or ()}
                 comments.add(record.identification.comments if record.identification else None)
             store(database, found, f"scan{number:02}")
+            changes.begin(f"scan{number:02}", header())
+            for record in found:
+                changes.add(record)
+    seen = changes.build(today="2026-11-30")
+    assert (seen.scans, seen.compared, seen.unchanged) == (scans_made, 3, 3)
+    assert (seen.flapping, seen.not_compared, seen.missing_hosts) == ([], [], [])
     assert len(drawn) > 3
     assert len(comments) > scans_made
     assert counts(database) == {
