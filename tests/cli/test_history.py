@@ -331,7 +331,7 @@ def test_import_again_replaces_a_scan(folder: Path) -> None:
     assert "running or killed" in history(folder, "list")
 
 
-def test_of_two_records_of_a_host_the_later_counts(folder: Path) -> None:
+def test_the_later_of_two_records_of_a_host_counts(folder: Path) -> None:
     write_scan(folder / "twice.jsonl", "cc04", 28, [graded(OLD), STEADY, graded(NEW)])
     assert history(folder, "import", "twice.jsonl") == (
         "imported scan cc04: 2 hosts, and 1 records of hosts with a later one\n"

@@ -34,7 +34,7 @@ def run(arguments: Sequence[str], folder: Path, **environment: str) -> tuple[int
 
 
 def bodies(server: Hooks) -> list[Any]:
-    """Return what the server took. Each fits the schema."""
+    """Return the received notifications. Each fits the schema."""
     schema = json.loads((ROOT / "docs/notification.schema.json").read_text())
     found = [json.loads(taken.body) for taken in server.taken]
     for each in found:

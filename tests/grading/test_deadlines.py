@@ -1,4 +1,4 @@
-"""Deadlines of profiles: a note until their day, a deviation after it, and neither where the day is not known."""
+"""Deadlines of profiles: a note until their date, a deviation after it, and neither if the day is not known."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_there_are_profiles_with_dates() -> None:
 
 
 @given(st.sampled_from(DATED), st.sampled_from(list(SEEN.values())), st.integers(-4000, 4000))
-def test_until_its_day_a_deadline_is_a_note_and_after_it_a_finding(profile, seen, days) -> None:  # type: ignore[no-untyped-def] # hypothesis passes them
+def test_a_deadline_is_a_note_until_its_day_and_a_finding_after_it(profile, seen, days) -> None:  # type: ignore[no-untyped-def] # hypothesis passes them
     first, last = (end(each.until for each in profile.deadline) for end in (min, max))
     for day, is_past in ((first - timedelta(abs(days)), False), (last + timedelta(abs(days) + 1), True)):
         for verdict in (grade(on(day, seen), profile), grade(seen, msgspec.structs.replace(profile, at=day))):
@@ -108,12 +108,12 @@ def test_the_first_day_after_the_last_is_late() -> None:
     last, late = (grade(on(day, seen), OURS) for day in ("2030-12-31", "2031-01-01"))
     assert (last.score - late.score) == 10
     assert "no longer accepted: its last day was 2030-12-31" in {finding.message for finding in late.findings}
-    # The key of the cache has the days that matter, and no more.
+    # The key of the cache has only the days that matter.
     assert verdict_key(on("2030-12-30", seen), [OURS]) == verdict_key(on("2030-12-31", seen), [OURS])
     assert verdict_key(on("2030-12-31", seen), [OURS]) != verdict_key(on("2031-01-01", seen), [OURS])
 
 
-def test_of_several_deadlines_the_strictest_that_passed_decides() -> None:
+def test_the_strictest_deadline_that_passed_decides() -> None:
     nist, seen = load_profile("nist-ir-8547"), SEEN["openssh-debian12-9.2p1"]
     small = [
         next(

@@ -1,4 +1,4 @@
-"""A web server on loopback that takes notifications."""
+"""A web server on loopback that receives notifications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Taken(NamedTuple):
-    """A request that came."""
+    """A received request."""
 
     path: str
     headers: dict[str, str]
@@ -18,7 +18,7 @@ class Taken(NamedTuple):
 
 
 class Hooks:
-    """What the server took, and how it answers: the statuses in order, then the last one."""
+    """The received requests, and the statuses of the answers in order; the last one repeats."""
 
     def __init__(self, statuses: Sequence[int], headers: dict[str, str]) -> None:
         self.statuses = list(statuses)

@@ -1,4 +1,4 @@
-"""Files and variables with URLs. No error tells one."""
+"""Files and variables with URLs. No error contains one."""
 
 from __future__ import annotations
 

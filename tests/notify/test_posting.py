@@ -1,4 +1,4 @@
-"""Posts to a real server: signed, retried within bounds, never redirected, and no error tells the URL."""
+"""Posts to a real server: signed, retried within limits, never redirected, and no error contains the URL."""
 
 from __future__ import annotations
 

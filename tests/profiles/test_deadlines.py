@@ -1,4 +1,4 @@
-"""`[[deadline]]` in a profile: required keys, and what it can be about."""
+"""`[[deadline]]` in a profile: required keys, and possible algorithms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ extends = "mozilla-modern"
 """
 
 MODERN = "a803c76811400357"
-"""The beginning of the digest of mozilla-modern, as of the time before deadlines."""
+"""The beginning of the digest of mozilla-modern, from before deadlines existed."""
 
 DEADLINE = """\
 [[deadline]]

@@ -1,4 +1,5 @@
-"""The table and the Markdown of changes: what hostile servers send stays text, and the loudest comes first."""
+"""The table and the Markdown of changes: data of hostile servers stays text, and the most serious change comes
+first."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ HOSTILE = "x\x1b[2J`](http://evil.example)|<b>\u202e\n# a"
 
 @pytest.mark.parametrize("verbose", [False, True])
 @pytest.mark.parametrize("format_", FORMATS)
-def test_nothing_that_a_server_sends_acts(format_: str, verbose: bool) -> None:
+def test_data_of_a_server_has_no_effect(format_: str, verbose: bool) -> None:
     said = PLAIN.identification
     assert said is not None
     evil = msgspec.structs.replace(

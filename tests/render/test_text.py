@@ -414,7 +414,7 @@ def test_every_finding_with_a_cost_has_a_label() -> None:
     found = {}
     for id in finding_types():
         reason = id.partition(".")[2]
-        if reason in ("forbidden", "unlisted", "stronger", "weak", "dated") and id != "protocol.unlisted":
+        if reason in ("forbidden", "unlisted", "stronger", "weak", "dated", "deadline") and id != "protocol.unlisted":
             assert finding_label(subject_of(finding(id, "high", "an-algorithm", "because"))) == "an-algorithm"
         elif explain_finding(id).severity != "note":
             found[id] = finding_label(subject_of(finding(id, "high", None, "because")))

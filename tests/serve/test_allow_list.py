@@ -1,4 +1,4 @@
-"""Which hosts the exporter may probe."""
+"""The hosts that the exporter may probe."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_wide_networks_and_names_never_reach_metadata(address: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ["169.254.169.254", "169.254.0.0/16", "169.254.169.0/24"])
-def test_an_entry_of_its_own_allows_a_link_local_address(entry: str) -> None:
+def test_a_separate_entry_allows_a_link_local_address(entry: str) -> None:
     assert AllowList([entry]).permits_address("169.254.169.254")
     assert not AllowList([entry]).permits_address("100.100.100.200")
 

@@ -1,4 +1,4 @@
-"""Scans of two servers, and what `Changes` says of them in a few words each."""
+"""Scans of two servers, and short descriptions of their `Changes`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def key(type: str, name: str, **changes: Any) -> HostKey:
 
 
 def keys(name: str = "", *, without: str = "", types: Iterable[str] = ()) -> list[HostKey]:
-    """Return the keys of the server, with other ones of `types`."""
+    """Return the keys of the server, with different keys of `types`."""
     return [
         key(each.type, name) if each.type in types else each for each in PLAIN.host_keys or () if each.type != without
     ]
@@ -110,7 +110,7 @@ SMALL = finding("host_key.size", "high", "ssh-rsa", "1024 bits")
 
 
 def waived(until: str) -> Any:
-    """Return the weak MAC, waived until a day."""
+    """Return the weak MAC, waived until a date."""
     effect = WEAK.effect
     return msgspec.structs.replace(
         WEAK, waived=Waived(reason="old client", until=until, hosts="*", effect=effect, deviation=True)
@@ -124,7 +124,7 @@ def compare(
     silent: Sequence[tuple[int, str, str]] = (),
     gone_after: int = 3,
 ) -> Changes:
-    """Return what changed from scan `old` to the last one. They begin a day after each other.
+    """Return the changes from scan `old` to the last one. The scans begin a day after each other.
 
     `headers`: fields of the headers. `silent`: number of a scan, address and status of hosts without a record.
     """
@@ -167,12 +167,12 @@ def settings(**changes: Any) -> SweepSettings:
 
 
 def day(number: int) -> str:
-    """Return when a scan began."""
+    """Return the start of a scan."""
     return f"2026-11-{number + 1:02}T12:00:00.000Z"
 
 
 def words_of(changes: Changes) -> set[str]:
-    """Return all changes, each in a few words. Hosts other than 192.0.2.1 are named."""
+    """Return a short description of each change. Hosts other than 192.0.2.1 are named."""
     return {words.strip() for words in _words_of(changes)}
 
 

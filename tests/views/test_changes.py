@@ -481,7 +481,7 @@ def test_a_scan_of_the_same_targets_misses_a_host_without_a_record() -> None:
     assert words_of(compare(*scans, headers=[same, other, other, other])) == {"host not seen 192.0.2.1:22 absent 0"}
 
 
-def test_all_addresses_of_a_name_are_hosts_of_their_own() -> None:
+def test_all_addresses_of_a_name_are_separate_hosts() -> None:
     first, second = named("192.0.2.1"), named("192.0.2.2")
     new = msgspec.structs.replace(second, host_keys=keys("new", types=[ED25519]))
     header = {"settings": settings(all_addresses=True)}
@@ -490,7 +490,7 @@ def test_all_addresses_of_a_name_are_hosts_of_their_own() -> None:
     assert changes.superseded == 0
 
 
-def test_of_two_records_of_a_host_the_latest_counts() -> None:
+def test_the_latest_of_two_records_of_a_host_counts() -> None:
     later = changed(started_at="2026-11-20T13:00:00Z", authentication_methods=["publickey"])
     changes = compare([PLAIN], [later, PLAIN])
     assert words_of(changes) == {"authentication_methods root: publickey, password to publickey"}

@@ -1,4 +1,4 @@
-"""Metrics of one host: which series there are, and which there are not."""
+"""Metrics of one host: present and absent series."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def certified(record: HostRecord, *ends: int) -> HostRecord:
     return msgspec.structs.replace(record, host_keys=made)
 
 
-def test_what_was_not_observed_has_no_series() -> None:
+def test_unobserved_facts_have_no_series() -> None:
     seen = values(judged(captured("openssh-9.9p2"), CLEAN, msgspec.structs.replace(CLEAN, profile="b", compliant=None)))
     assert seen["sshprobe_compliant", "mozilla-modern"] == 1
     assert ("sshprobe_compliant", "b") not in seen
@@ -86,7 +86,7 @@ def test_labels_of_the_user_have_a_prefix_and_valid_names() -> None:
     }
 
 
-def test_a_host_has_at_most_20_series_and_a_server_cannot_make_up_a_label() -> None:
+def test_a_host_has_at_most_20_series_and_a_server_cannot_invent_a_label() -> None:
     verdicts = [msgspec.structs.replace(WANTING, profile=f"p{number}") for number in range(9)]
     record = certified(msgspec.structs.replace(debian12(), post_quantum_kex=True, verdicts=verdicts), 1800000000)
     samples = list(host_samples(record, openssh_release, changed_at=1.0))

@@ -40,7 +40,7 @@ def test_indexes_lead_back_to_the_records() -> None:
             assert hosts.fix[at] == NONE
 
 
-def test_hosts_that_are_alike_share_a_kind() -> None:
+def test_similar_hosts_share_a_kind() -> None:
     view = tables(made_hosts(90))
     assert len(view.tables.kinds) == len(fleet())
     assert len(view.tables.keys) == sum(len(found) for found in view.tables.hosts.keys)

@@ -28,7 +28,7 @@ LONGEST = {"title": 511, "unique_id_from_tool": 500, "vuln_id_from_tool": 500, "
 
 
 def imported(data: bytes) -> list[dict[str, Any]]:
-    """Return the findings of a file that the parser takes."""
+    """Return the findings of a file that the parser accepts."""
     document = json.loads(data)
     assert isinstance(document["name"], str)
     for each in document["findings"]:
@@ -65,7 +65,7 @@ def test_findings_have_what_the_parser_requires() -> None:
     assert imported(report_of("defectdojo", [])) == []
 
 
-def test_text_of_a_server_is_no_markup_and_a_host_that_cannot_be_one_has_no_endpoint() -> None:
+def test_text_of_a_server_is_not_markup_and_a_malformed_host_has_no_endpoint() -> None:
     bad = msgspec.structs.replace(WANTING.findings[0], algorithm=HOSTILE * 30, message=HOSTILE, observed=HOSTILE)
     (found,) = imported(
         report_of("defectdojo", [judged(hostile_host(), msgspec.structs.replace(WANTING, findings=[bad]))])

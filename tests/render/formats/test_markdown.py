@@ -64,7 +64,7 @@ def test_only_the_worst_hosts_have_rows_and_the_others_are_counted() -> None:
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "![x](http://a/b)", "<img src=x>", "a|b`c``d", "*a* _b_ www.a.b @team", "`"])
-def test_text_of_a_server_is_no_markup(text: str) -> None:
+def test_text_of_a_server_is_not_markup(text: str) -> None:
     bad = msgspec.structs.replace(WANTING.findings[0], algorithm=text, message=text)
     host = judged(hostile_host(), msgspec.structs.replace(WANTING, findings=[bad]))
     host = msgspec.structs.replace(host, target=text, identification=debian12().identification)

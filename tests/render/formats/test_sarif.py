@@ -72,7 +72,7 @@ def test_findings_are_results_the_worst_first(tmp_path: Path) -> None:
     assert {row["Code"] for row in rows} == {"mac.weak", "kex.dated", "authentication.unlisted"}
 
 
-def test_a_result_stands_at_the_line_of_the_inventory_or_of_the_record(tmp_path: Path) -> None:
+def test_a_result_is_at_the_line_of_the_inventory_or_of_the_record(tmp_path: Path) -> None:
     ports = [unused_port() for _ in range(3)]
     (tmp_path / "hosts of ours.txt").write_text(f"# 127.0.0.1:{ports[0]}\n\n127.0.0.1:{ports[0]} # env=prod\n")
     (tmp_path / "nmap.xml").write_text(

@@ -1,4 +1,4 @@
-"""When host keys changed, in a history of several scans."""
+"""The time of changes of host keys, in a history of several scans."""
 
 from __future__ import annotations
 

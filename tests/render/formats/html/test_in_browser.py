@@ -110,7 +110,7 @@ def test_hostile_text_neither_runs_nor_reorders(open_page: Open) -> None:
         assert not set(MARKS) & set(text)
     go_to(shown, "#hosts")
     expect(shown.locator("tbody .foreign").first).to_contain_text("<script>window.ran = 1</script>")
-    # Each character of a text stands right of the one before, Hebrew letters included.
+    # Each character of a text is to the right of the previous one, including Hebrew letters.
     lefts: list[list[float]] = shown.evaluate(
         """() => [...document.querySelectorAll("tbody .host .foreign")].slice(0, 4).map((node) => {
           const text = node.firstChild, range = document.createRange(), last = [...text.data].length;

@@ -1,4 +1,4 @@
-"""The bytes of the page: its policy, what it holds and how large it is."""
+"""The bytes of the page: its policy, contents and size."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_every_file_of_the_script_is_used() -> None:
         assert "</script" not in text
 
 
-def test_a_page_is_the_same_whatever_the_order_of_its_hosts() -> None:
+def test_a_page_does_not_depend_on_the_order_of_its_hosts() -> None:
     hosts = list(made_hosts(40))
     one, other = (data(page(each))["tables"] for each in (hosts, hosts[::-1]))
     for field in ("place", "name", "seen"):

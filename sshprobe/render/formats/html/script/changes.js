@@ -1,4 +1,4 @@
-// What changed since an older scan, and the grades of earlier scans.
+// Changes since an older scan, and the grades of earlier scans.
 
 const SHOWN_HOSTS = 8;
 

@@ -1,7 +1,7 @@
 // Charts as SVG of our own. They take colours from the style sheet, so they follow light, dark and print, which the canvas
 // of a chart library does not. A bar for each of at most 60 scans needs no library.
 
-/** Return a bar for a share of a whole. Its number stands beside it in text. */
+/** Return a bar for a share of a whole. Its number is next to it as text. */
 function bar(share, className = "") {
   const width = share ? Math.max(1, 100 * share) : 0;
   return drawing(
@@ -29,7 +29,7 @@ function gradeFill(letter) {
   return `fill-${letter.replace("+", "-plus")}`;
 }
 
-/** Return letter to hosts, best first, those without a grade last. Letters without a host are left out. */
+/** Return letter to hosts, best first, hosts without a grade last. Letters without a host are left out. */
 function gradeCounts(model, hosts) {
   const counts = new Map([...LETTERS, NOT_GRADED].map((letter) => [letter, 0]));
   for (const host of hosts) {

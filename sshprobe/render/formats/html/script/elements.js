@@ -1,4 +1,4 @@
-// Makes elements. Text of servers becomes text nodes only: nothing here reads markup.
+// Makes elements. Text of servers becomes only text nodes: no code here reads markup.
 
 /** Return an element. Attributes that are null, undefined or false are left out; "on..." adds a listener. */
 function element(name, attributes = {}, ...children) {
@@ -20,7 +20,7 @@ function fill(made, attributes, children) {
   return made;
 }
 
-/** Text that a server sent, or a file of records: isolated, so that it reorders nothing around it. */
+/** Text from a server or a records file, isolated so that it does not reorder the text around it. */
 function foreign(text) {
   return element("bdi", { class: "foreign" }, text);
 }
@@ -33,7 +33,7 @@ function unseen(text) {
   return element("span", { class: "unseen" }, text);
 }
 
-/** The badge of a grade. A "?" in it says that not everything was seen. */
+/** The badge of a grade. A "?" in it means that not everything was seen. */
 function badge(letter) {
   if (letter === null) return element("span", { class: "grade grade-none" }, "–", unseen(" not graded"));
   const base = letter.replace("?", "");
@@ -51,7 +51,7 @@ function hostLink(model, host) {
   return [link(`#host/${encodeURIComponent(model.idOf(host))}`, foreign(host.place)), name];
 }
 
-/** What a finding is about, and what it says. */
+/** The subject and the message of a finding. */
 function findingWords(finding) {
   const about = finding.algorithm ? foreign(finding.algorithm) : { group_exchange: "group exchange" }[finding.category];
   return [about ? [about, ": "] : null, foreign(finding.message)];
@@ -82,7 +82,7 @@ function copyButton(source) {
   return button;
 }
 
-/** Tell screen readers. The pause leaves out the states in between while someone types. */
+/** Notify screen readers. The pause skips intermediate states while the user types. */
 function say(text) {
   clearTimeout(say.timer);
   say.timer = setTimeout(() => (document.getElementById("live").textContent = text), 400);

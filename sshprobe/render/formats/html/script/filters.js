@@ -1,4 +1,4 @@
-// Filters of hosts. They stand in the address of the page, so that a view can be bookmarked and sent.
+// Filters of hosts. They are in the address of the page, so that a view can be bookmarked and sent.
 
 const FILTERS = {
   q: { name: "Text", test: (model, host, value) => textOf(host).includes(value.toLowerCase()) },
@@ -60,13 +60,13 @@ const FILTERS = {
   fix: { name: "Fix", test: (model, host, value) => host.fix === Number(value), words: (value) => `group ${Number(value) + 1}` },
 };
 
-/** What the search field looks at, in lower case. */
+/** The text for the search field, in lower case. */
 function textOf(host) {
   host.text ??= [host.place, host.name, host.kind.software, ...host.labels].join("\n").toLowerCase();
   return host.text;
 }
 
-/** Return the hosts that every filter lets through. */
+/** Return the hosts that match every filter. */
 function filtered(model, filters) {
   const active = activeFilters(filters);
   return model.hosts.filter((host) => active.every(([name, value]) => FILTERS[name].test(model, host, value)));
@@ -77,7 +77,7 @@ function activeFilters(filters) {
   return [...filters].filter(([name, value]) => name in FILTERS && (value || name === "label"));
 }
 
-/** Return the address of the hosts that some filters let through. */
+/** Return the address of the hosts that match filters. */
 function hostsWith(filters) {
   return `#hosts?${new URLSearchParams(filters)}`;
 }
@@ -89,7 +89,7 @@ function parseAddress(hash) {
   try {
     decoded = decodeURIComponent(argument ?? "");
   } catch {
-    decoded = argument; // someone typed it
+    decoded = argument; // typed by hand
   }
   return { view: view || "overview", argument: decoded, filters: new URLSearchParams(query ?? "") };
 }

@@ -1,4 +1,4 @@
-// What to paste, for each group of like hosts.
+// Lines to paste, for each group of similar hosts.
 
 const SHOWN_FIXES = 25;
 
@@ -20,7 +20,7 @@ function fixesView(model) {
   draw();
   const profile = groups[0]?.fix.profile;
   const words = groups.length
-    ? `Hosts of one software that need the same changes stand together. Grades are those of ${profile}.`
+    ? `Hosts with the same software that need the same changes are grouped. Grades are those of ${profile}.`
     : "There is nothing to fix, or this report has no advice for these hosts.";
   return {
     title: "Fixes",
@@ -34,7 +34,7 @@ function fixCard(model, { fix, index, hosts }, open) {
     element("span", { class: "fix-title" }, count(hosts.length, "host"), element("span", { class: "quiet" }, " · ", foreign(fix.software || "unknown software"))),
     element("span", { class: "fix-changes quiet" }, fix.changes.slice(0, 3).map((each, at) => [at ? "; " : "", foreign(each)])));
   const card = element("details", { class: "card fix", open }, title);
-  // Most cards stay closed: their text is made when one opens.
+  // Most cards stay closed: the text of a card is made when it opens.
   const body = () => card.children.length === 1 && card.append(fixBody(model, fix, index, hosts));
   card.addEventListener("toggle", body);
   if (open) body();

@@ -1,4 +1,4 @@
-// One host: its verdicts, findings, offers, keys, and what to paste.
+// One host: its verdicts, findings, offers, keys, and lines to paste.
 
 function hostView(model, { argument }) {
   const host = model.hostOf(argument);
@@ -54,7 +54,7 @@ function findingSection(title, findings, closed = false) {
   return closed ? element("details", { class: "card" }, element("summary", {}, element("h2", {}, words)), list) : section(words, list);
 }
 
-/** Return groups of findings that say the same of several algorithms. */
+/** Return groups of findings with the same message on several algorithms. */
 function alike(findings) {
   const groups = new Map();
   for (const finding of findings) {
@@ -96,7 +96,7 @@ function fixSection(model, host) {
   if (!fix || (!fix.has_changes && !fix.left.length)) return null;
   const words = fix.has_changes
     ? ["With these changes: ", badge(fix.after.letter), ` ${fix.after.score} of 100 under `, foreign(fix.profile), "."]
-    : "No change of the configuration fixes what is left.";
+    : "No change of the configuration fixes the remaining findings.";
   return section("What to change", element("p", {}, words), pasteBlock(fix));
 }
 

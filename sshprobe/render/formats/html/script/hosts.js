@@ -82,7 +82,7 @@ function hostTable(model, hosts, caption) {
   });
 }
 
-/** The view of hosts. `filters`: of the address, which follows what is chosen here. */
+/** The view of hosts. `filters`: from the address, which follows the choices here. */
 function hostsView(model, { filters }) {
   const number = element("p", { class: "count" });
   const table = hostTable(model, [], "Hosts");
@@ -117,7 +117,7 @@ function hostsView(model, { filters }) {
   };
 }
 
-/** Return the fields over the table. `show` makes them follow the filters. */
+/** Return the fields above the table. `show` updates them from the filters. */
 function hostControls(model, filters, changed) {
   const set = (name, value) => {
     if (value) filters.set(name, value);
@@ -182,7 +182,7 @@ function labelField(model, filters, set) {
   return selectField("label", "Label", labels, filters, set);
 }
 
-/** Return a chip for each filter that has no field of its own, with a button that removes it. */
+/** Return a chip for each filter without a field, with a button that removes it. */
 function filterChips(filters, remove) {
   return activeFilters(filters)
     .filter(([name, value]) => !["q", "grade", "complies", "severity"].includes(name) && !(name === "label" && value))
@@ -194,7 +194,7 @@ function filterChips(filters, remove) {
     });
 }
 
-/** Return what is known of the finding, algorithm or key that the hosts are filtered by. */
+/** Return the facts about the finding, algorithm or key of the filter. */
 function aboutFilters(model, filters, hosts) {
   const cards = [];
   const finding = filters.get("finding");
@@ -235,7 +235,7 @@ function aboutKey(model, key, hosts) {
   const shared = hosts.length > 1 && agree !== undefined;
   const words = agree
     ? "These addresses look identical: one machine, or clones of one image."
-    : "Several machines have this key: who breaks into one of them can impersonate all.";
+    : "Several machines have this key: an attacker who breaks into one can impersonate all.";
   return element("div", { class: "card about" },
     element("p", { class: "lead" }, foreign(key.type), key.bits ? `, ${key.bits} bits` : null),
     shared ? element("p", {}, words) : null,

@@ -27,7 +27,7 @@ function listView(title, about, table, rows, controls = null) {
   };
 }
 
-/** A search field for a list. `textOfRow`: what it looks at. */
+/** A search field for a list. `textOfRow`: the searched text of a row. */
 function listSearch(rows, textOfRow, more = () => true) {
   return (show, redo = []) => {
     const input = element("input", { type: "search", oninput: update });
@@ -75,7 +75,7 @@ function findingsView(model) {
   ]);
 }
 
-/** Links to the hosts with each weakness, whatever the algorithm. */
+/** Links to the hosts with each weakness, for any algorithm. */
 function weaknesses(model) {
   const found = grouped(model.hosts, (host) => model.found(host).filter((each) => each.counts).flatMap((each) => each.weaknesses), (code) => code);
   if (!found.length) return null;
@@ -159,7 +159,7 @@ function keysView(model) {
   });
   return listView("Host keys", ["host key"], table, notable.length ? notable : all, (show) => {
     const box = element("input", { type: "checkbox", onchange: () => show(box.checked ? all : notable) });
-    const words = `Show all ${all.length.toLocaleString("en")} keys, and not only those with a finding`;
+    const words = `Show all ${all.length.toLocaleString("en")} keys, not only those with a finding`;
     return notable.length && notable.length < all.length
       ? element("div", { class: "controls" }, element("label", { class: "check" }, box, words))
       : null;

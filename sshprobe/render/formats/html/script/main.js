@@ -14,7 +14,7 @@ const VIEWS = {
 
 let model = null;
 let table = null;
-const places = new Map(); // how far each address was scrolled
+const places = new Map(); // the scroll position of each address
 let shown = "";
 const report = document.title;
 
@@ -88,7 +88,7 @@ function remember(name, value) {
   try {
     localStorage.setItem(`sshprobe-${name}`, value);
   } catch {
-    // A browser may forbid a file to keep anything: then the choice lasts until the page is closed.
+    // A browser may forbid storage for files: then the choice lasts until the page is closed.
   }
 }
 

@@ -1,4 +1,4 @@
-// The data of the page, and the questions that views put to it.
+// The data of the page, and its queries for views.
 
 /** Return the data: JSON in gzip in base64. */
 async function unpack(text) {

@@ -1,4 +1,4 @@
-// The first view: what someone has to know who looks for ten seconds.
+// The first view: the facts for a reader with ten seconds.
 
 const SHOWN_WORST = 10;
 const SHOWN_COMMON = 8;

@@ -1,7 +1,7 @@
 // Tables that sort, and that draw only the rows on the screen. The other rows are empty space of the same height;
 // aria-rowcount and aria-rowindex say which rows these are.
 
-const DRAWN_ALWAYS = 150; // so many rows need no space in their place
+const DRAWN_ALWAYS = 150; // up to this many rows are always drawn
 const MARGIN = 15; // rows that are drawn above and below the screen
 const PRINTED = 2000;
 

@@ -53,5 +53,5 @@ function compliance(verdict) {
   return verdict.waived ? "with waivers" : "yes";
 }
 
-/** Order of addresses as people count: 10.0.0.9 before 10.0.0.10. */
+/** Natural order of addresses: 10.0.0.9 before 10.0.0.10. */
 const naturally = new Intl.Collator("en", { numeric: true }).compare;
