@@ -318,3 +318,47 @@ rsa = 4096
     banner = parse_profile(HEAD + 'extends = "cis-debian-12"\n[banner]\nfile = "/etc/motd.ssh"\n', source="ours.toml")
     assert banner.banner is not None
     assert (banner.banner.file, banner.banner.sent) == ("/etc/motd.ssh", True)
+
+
+# -- new editions of CIS and STIG ------------------------------------------------------------------------------------
+
+
+def _as_asked(profile: Profile) -> Observation:
+    """Return a server of Debian 13 with exactly the names that a STIG lists, its banner, and logins by key."""
+    observed = stock("openssh-debian13-10.0p2", "publickey")
+    assert profile.kex is None or profile.kex.allowed
+    assert profile.cipher is not None
+    assert profile.mac is not None
+    if profile.kex is not None:
+        observed = msgspec.structs.replace(observed, kex_algorithms=list(profile.kex.allowed))
+    ciphers, macs = list(profile.cipher.allowed), list(profile.mac.allowed)
+    return msgspec.structs.replace(
+        observed,
+        encryption_algorithms_client_to_server=ciphers,
+        encryption_algorithms_server_to_client=ciphers,
+        mac_algorithms_client_to_server=macs,
+        mac_algorithms_server_to_client=macs,
+        authentication_banner=good_banner(profile.banner),
+    )
+
+
+@pytest.mark.parametrize("id", ["stig-rhel-10", "stig-ubuntu-22.04", "stig-ubuntu-24.04"])
+def test_a_server_with_the_names_of_a_stig_meets_it_and_one_more_name_does_not(id: str) -> None:
+    profile = load_profile(id)
+    observed = _as_asked(profile)
+    assert grade(observed, profile).compliant is True
+    macs = [*(observed.mac_algorithms_client_to_server or ()), "umac-128-etm@openssh.com"]
+    more = msgspec.structs.replace(observed, mac_algorithms_client_to_server=macs)
+    assert [each.algorithm for each in grade(more, profile).findings if each.deviation] == ["umac-128-etm@openssh.com"]
+    silent = msgspec.structs.replace(observed, authentication_banner=None)
+    assert grade(silent, profile).compliant is not True
+
+
+def test_cis_for_debian_13_asks_for_a_post_quantum_exchange() -> None:
+    profile = load_profile("cis-debian-13")
+    observed = _as_asked(load_profile("stig-ubuntu-24.04"))
+    observed = msgspec.structs.replace(observed, authentication_banner=good_banner(profile.banner))
+    found = grade(observed, profile)
+    assert [each.id for each in found.findings if each.deviation] == ["kex.no_post_quantum"]
+    hybrid = ["mlkem768x25519-sha256", *(observed.kex_algorithms or ())]
+    assert grade(msgspec.structs.replace(observed, kex_algorithms=hybrid), profile).compliant is True

@@ -32,8 +32,14 @@ NOT_WHOLLY_VERIFIED = {
     "bsi-tr-02102-4",
     "cis-debian-12",
     "cis-debian-12-level-2",
+    "cis-debian-13",
+    "cis-debian-13-level-2",
+    "cis-rhel-10",
+    "cis-rhel-10-level-2",
     "cis-rhel-9",
     "cis-rhel-9-level-2",
+    "cis-ubuntu-22.04",
+    "cis-ubuntu-22.04-level-2",
     "cis-ubuntu-24.04",
     "cis-ubuntu-24.04-level-2",
     "cnsa-1.0",
@@ -41,7 +47,10 @@ NOT_WHOLLY_VERIFIED = {
     "fips-140-3",
     "nist-ir-8547",
     "pci-dss",
+    "stig-rhel-10",
     "stig-rhel-9",
+    "stig-ubuntu-22.04",
+    "stig-ubuntu-24.04",
     "us-eo-14412",
 }
 
@@ -217,12 +226,13 @@ def test_the_documents_say_which_profiles_require_a_post_quantum_exchange() -> N
     servers = [id for id in (*FILES, *STOCK) if load_profile(id).kind == "server"]
     rules = {id: load_profile(id).kex for id in servers}
     found = [id for id, rule in rules.items() if rule is not None and "post-quantum" in rule.require]
-    assert found == ["sshprobe-2026", *STOCK[STOCK.index("openssh-8.9") :]]
+    cis = ["cis-debian-13", "cis-debian-13-level-2"]
+    assert found == [*cis, "sshprobe-2026", *STOCK[STOCK.index("openssh-8.9") :]]
     strict = [id for id in STOCK if (rule := rules[id]) is not None and "strict-kex" in rule.require]
     assert strict == STOCK[STOCK.index("openssh-9.6") :]
     docs = Path(__file__).parents[2] / "docs"
     grading, profiles = (" ".join((docs / f"{name}.md").read_text().split()) for name in ("grading", "profiles"))
-    assert "of the other built-in ones only stock OpenSSH from 8.9 on requires a post-quantum exchange" in grading
+    assert "only CIS for Debian 13 and stock OpenSSH from 8.9 on require a post-quantum exchange" in grading
     assert (
         "less is a note. A missing post-quantum exchange (default since 8.9) or strict key exchange (since 9.6) "
         "is a deviation too." in profiles
