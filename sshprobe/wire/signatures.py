@@ -11,6 +11,7 @@ and the composite of ML-DSA-44 (FIPS 204) and Ed25519 that OpenSSH has since 10.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -19,11 +20,10 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from nacl.bindings import crypto_sign_BYTES, crypto_sign_open
-from nacl.exceptions import BadSignatureError
 
 from sshprobe.wire.codec import read_mpints, read_strings
 from sshprobe.wire.errors import RemoteProtocolError
@@ -83,6 +83,14 @@ _DIGEST_INFO = {
 
 _MLDSA44_SIGNATURE = 2420
 """Bytes (FIPS 204, Table 2)."""
+
+_ED25519_SIGNATURE, _ED25519_POINT = 64, 32
+"""Bytes (RFC 8032 section 5.1.6). A signature is a point R and a number."""
+
+SIGNATURES_WITHOUT_LIBSODIUM = 400
+"""The import of libsodium takes as long as it saves on this many Ed25519 signatures."""
+
+_ed25519_signatures = itertools.count()
 
 _COMPOSITE_PREFIX = b"CompositeAlgorithmSignatures2025"
 _COMPOSITE_LABEL = b"COMPSIG-MLDSA44-Ed25519-SHA512"
@@ -243,7 +251,7 @@ def _verify_ecdsa(key: ECDSAParameters, raw: bytes, data: bytes) -> bool | None:
 
 
 def _verify_eddsa(key: EdDSAParameters, raw: bytes, data: bytes) -> bool | None:
-    if _has_small_order(key):
+    if _has_small_order(key.curve, key.public_key):
         return False
     if key.curve == "Ed25519":
         return _verify_ed25519(key.public_key, raw, data)
@@ -261,7 +269,7 @@ def _verify_composite(key: CompositeParameters, raw: bytes, data: bytes) -> bool
 
     Both signatures must be right. OpenSSH uses no context; the label is the context of ML-DSA.
     """
-    if len(raw) != _MLDSA44_SIGNATURE + crypto_sign_BYTES:
+    if len(raw) != _MLDSA44_SIGNATURE + _ED25519_SIGNATURE:
         return False
     message = _COMPOSITE_PREFIX + _COMPOSITE_LABEL + b"\0" + hashlib.sha512(data).digest()
     traditional = EdDSAParameters("Ed25519", key.ed25519)
@@ -278,14 +286,15 @@ def _verify_composite(key: CompositeParameters, raw: bytes, data: bytes) -> bool
     return _holds(public_key.verify, raw[:_MLDSA44_SIGNATURE], message, _COMPOSITE_LABEL)
 
 
-def _verify_ed25519(public_key: bytes, raw: bytes, data: bytes) -> bool:
-    """Verify with libsodium, which takes half as long as OpenSSL: nearly every server has an Ed25519 key.
-
-    Both agree on every signature that a private key can make. libsodium also refuses keys and signatures that are not
-    in their shortest encoding, which only forgers send.
-    """
-    if len(raw) != crypto_sign_BYTES:  # libsodium reads the first 64 bytes as the signature
+def _verify_ed25519(public_key: bytes, raw: bytes, data: bytes) -> bool | None:
+    """Verify with OpenSSL, and many with libsodium, which is faster. They agree where R has a large order."""
+    if len(raw) != _ED25519_SIGNATURE or _has_small_order("Ed25519", raw[:_ED25519_POINT]):
         return False
+    if next(_ed25519_signatures) < SIGNATURES_WITHOUT_LIBSODIUM:
+        return _holds(lambda: Ed25519PublicKey.from_public_bytes(public_key).verify(raw, data))
+    from nacl.bindings.crypto_sign import crypto_sign_open
+    from nacl.exceptions import BadSignatureError
+
     try:
         crypto_sign_open(raw + data, public_key)
     except BadSignatureError:
@@ -293,14 +302,11 @@ def _verify_ed25519(public_key: bytes, raw: bytes, data: bytes) -> bool:
     return True
 
 
-def _has_small_order(key: EdDSAParameters) -> bool:
-    """Return whether `key` has a small order: it has no private key, and anyone can sign for it."""
-    if key.curve == "Ed448":
-        field, bits = _ED448_FIELD, 455
-    else:
-        field, bits = _ED25519_FIELD, 255
-    y = int.from_bytes(key.public_key, "little") & ((1 << bits) - 1)  # without the sign of x
-    return y % field in _SMALL_ORDER[key.curve]
+def _has_small_order(curve: str, encoded: bytes) -> bool:
+    """Return whether a point has a small order. Such a key has no private key, and anyone can sign for it."""
+    field, bits = (_ED448_FIELD, 455) if curve == "Ed448" else (_ED25519_FIELD, 255)
+    y = int.from_bytes(encoded, "little") & ((1 << bits) - 1)  # without the sign of x
+    return y % field in _SMALL_ORDER[curve]
 
 
 def _holds(check: Callable[..., None], *arguments: Any) -> bool | None:

@@ -1,14 +1,18 @@
-"""Odd Ed25519 signatures: libsodium must refuse whatever OpenSSL refuses."""
+"""Odd Ed25519 signatures: we refuse whatever OpenSSL or libsodium refuses, and both agree on the rest."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
+from sshprobe.wire import signatures
 from sshprobe.wire.codec import string
 from sshprobe.wire.host_keys import parse_host_key
 from sshprobe.wire.signatures import verify
@@ -85,15 +89,31 @@ def by_openssl(key: bytes, raw: bytes) -> bool:
     return True
 
 
+def by_libsodium(key: bytes, raw: bytes) -> bool:
+    try:
+        crypto_sign_open(raw + DATA, key)
+    except BadSignatureError:
+        return False
+    return True
+
+
 def by_us(key: bytes, raw: bytes) -> bool | None:
     return verify(parse_host_key(string(NAME) + string(key)), "ssh-ed25519", string(NAME) + string(raw), DATA)
 
 
+@pytest.fixture(params=[0, signatures.SIGNATURES_WITHOUT_LIBSODIUM], ids=["first", "later"])
+def verified_before(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first signatures of a process are verified by OpenSSL, later ones by libsodium."""
+    monkeypatch.setattr(signatures, "_ed25519_signatures", itertools.count(request.param))
+
+
+@pytest.mark.usefixtures("verified_before")
 def test_odd_signatures_are_otherwise_right() -> None:
     key, raw = signed(KEY, times(NONCE, BASE), NONCE)
-    assert (by_us(key, raw), by_openssl(key, raw)) == (True, True)
+    assert (by_us(key, raw), by_openssl(key, raw), by_libsodium(key, raw)) == (True, True, True)
 
 
+@pytest.mark.usefixtures("verified_before")
 @pytest.mark.parametrize(("key", "raw"), list(odd()))
-def test_signatures_refused_by_openssl_prove_nothing(key: bytes, raw: bytes) -> None:
-    assert by_us(key, raw) is False or by_openssl(key, raw)
+def test_what_one_library_refuses_is_refused(key: bytes, raw: bytes) -> None:
+    assert by_us(key, raw) is (by_openssl(key, raw) and by_libsodium(key, raw))
