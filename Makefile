@@ -55,6 +55,7 @@ check: ## Lint, formatting, types, the one-way street, the profiles, and what is
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/reference --check
 	@echo scripts/scores --check; $(BIN)/python scripts/scores --check
 	$(BIN)/python scripts/wire_states --check
+	$(BIN)/python scripts/small_keys --check
 	scripts/habits --most 20
 	scripts/habits --tests --most 20
 

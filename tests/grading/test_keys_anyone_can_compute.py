@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from nacl.bindings import crypto_scalarmult_ed25519_base_noclamp
 
 from sshprobe.grading.keys.blobs import rsa_key
-from sshprobe.grading.keys.discrete_logs import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
+from sshprobe.grading.keys.discrete_logs import MULTIPLES
 from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.model.observation import HostKey
 from sshprobe.profiles import load_profile
@@ -103,20 +107,30 @@ def test_points_of_small_order_of_ed448(y: int, sign: int) -> None:
     assert weaknesses(b"ssh-ed448", (y | sign << 455).to_bytes(57, "little")) == ("small_order",)
 
 
-@pytest.mark.parametrize("type_", ["ssh-ed25519", "ssh-ed448"])
-def test_small_multiples_on_the_curves_of_edwards(type_: str) -> None:
-    curve = _EDWARDS[type_.encode()]
-    assert isinstance(curve, _Edwards)
-    size = 32 if type_ == "ssh-ed25519" else 57
+def test_small_multiples_on_ed25519() -> None:
+    for number in range(1, MULTIPLES + 2):
+        point = bytearray(crypto_scalarmult_ed25519_base_noclamp(number.to_bytes(32, "little")))
+        expected = ("small_private_key",) if number <= MULTIPLES else ()
+        assert weaknesses(b"ssh-ed25519", bytes(point)) == expected
+        point[31] ^= 0x80  # its negative
+        assert weaknesses(b"ssh-ed25519", bytes(point)) == expected
+
+
+def test_small_multiples_on_ed448() -> None:
+    loader = SourceFileLoader("small_keys", str(Path(__file__).parents[2] / "scripts" / "small_keys"))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    script = module_from_spec(spec)
+    loader.exec_module(script)
+    curve = script.EDWARDS[b"ssh-ed448"]
     point = curve.x, curve.y
     for number in range(1, 12):
         for sign in (0, 1):
-            encoded = (point[1] | sign << 8 * size - 1).to_bytes(size, "little")
-            assert weaknesses(type_.encode(), encoded) == ("small_private_key",), number
+            encoded = (point[1] | sign << 455).to_bytes(57, "little")
+            assert weaknesses(b"ssh-ed448", encoded) == ("small_private_key",), number
         x, y = point
         assert (curve.a * x * x + y * y - 1 - curve.d * x * x * y * y) % curve.p == 0
         point = curve.sums([point, (curve.x, curve.y)])[0]
-    assert len(_edwards_multiples(type_.encode())) == MULTIPLES
 
 
 def good_keys() -> Iterator[tuple[bytes, ...]]:
