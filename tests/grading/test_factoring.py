@@ -12,6 +12,7 @@ from sshprobe.grading.keys import primes
 from sshprobe.grading.keys.primes import _exponent, is_factored, primes_below, smooth_bound
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.observation import HostKey
+from sshprobe.wire.kex.dh import group
 from tests.grading.observations import modern
 from tests.grading.rsa_keys import RANDOM, is_prime, prime, rsa_host_key
 
@@ -62,6 +63,27 @@ def test_a_smooth_p_less_one(fast: bool) -> None:
 def test_a_factor_of_64_bits() -> None:
     p = smooth_prime(60, 1000)
     assert is_factored(p * prime(960), fast=False)
+
+
+@pytest.mark.parametrize("n", [group("group15"), group("group14"), group("group5") ** 2])
+def test_openssl_finds_long_primes_and_squares(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    powers: list[int] = []
+
+    def power(*numbers: int) -> int:
+        powers.append(pow(*numbers))
+        return powers[-1]
+
+    monkeypatch.setattr(primes, "pow", power, raising=False)
+    assert is_factored.__wrapped__(n, fast=False)
+    assert powers == []
+    assert is_factored.__wrapped__(group("group16"), fast=False)
+    assert powers == [1]  # too long for OpenSSL
+
+
+def test_the_method_of_pollard_by_openssl() -> None:
+    p, q = smooth_prime(600, 1000), group("group5")
+    assert is_factored(p * q, fast=False)
+    assert not is_factored(prime(600) * q, fast=False)
 
 
 def test_the_exponent() -> None:

@@ -26,7 +26,7 @@ from sshprobe.grading.fleet.facts import (
 )
 from sshprobe.grading.keys.batch_gcd import shared_factors
 from sshprobe.grading.keys.known_keys import KnownKeys
-from sshprobe.grading.keys.primes import has_gmp, is_factored
+from sshprobe.grading.keys.primes import OPENSSL_BITS, has_gmp, is_factored
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport, SharedKey, SharedPrime, WeakKey
 from sshprobe.model.observation import HostKey, Observation
@@ -172,10 +172,13 @@ def factored_moduli(moduli: Sequence[bytes], test: Test) -> set[bytes]:
 def _factored(keys: Collection[KeyFacts], thorough: bool, search: Search) -> set[bytes] | None:
     """Return the digests of RSA keys whose modulus is factored. None: there are too many to test."""
     moduli = {key.modulus for key in keys if key.modulus}
-    fast = bool(moduli) and has_gmp()
+    few = not thorough and len(moduli) <= FEW_MODULI
+    # OpenSSL tests a few moduli in less time than the import of gmpy2 takes.
+    openssl_is_faster = few and all(8 * len(modulus) <= OPENSSL_BITS for modulus in moduli)
+    fast = bool(moduli) and not openssl_is_faster and has_gmp()
     if len(moduli) > MODULI_FACTORED[thorough, fast]:
         return None
-    far = len(moduli) <= FEW_FACTORED and (thorough or len(moduli) > FEW_MODULI)
+    far = len(moduli) <= FEW_FACTORED and not few
     found = search(sorted(moduli), partial(is_factored, fast=fast, few=far))
     return {key.digest for key in keys if key.modulus in found}
 
