@@ -9,10 +9,17 @@ OBJECTS_BETWEEN_COLLECTIONS = 100_000
 """New objects between two garbage collections. Startup creates 60,000 objects; Python's default is 700."""
 
 
+NOT_FOR_SSH = ("ssl", "asyncio.sslproto")
+"""asyncio imports these, which takes 5 ms, and SSH does not use them."""
+
+
 def run() -> int:
     """Run the command line and return the exit code. The garbage collector ignores imported objects."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
+        from sshprobe.deferred_imports import defer_imports
+
+        defer_imports(*NOT_FOR_SSH)
         from sshprobe.cli import main
         from sshprobe.platform.signals import ignore
 

@@ -52,9 +52,6 @@ _PARTS: tuple[tuple[AlgorithmType, str, str, str], ...] = (
 """Algorithm type, pattern of one or more parts of a name, the rule of `weakness` that would apply, and its
 description."""
 
-_PATTERNS = tuple(
-    (category, re.compile(f"-(?:{parts})(?=-)"), reason, words) for category, parts, reason, words in _PARTS
-)
 _OF_RULES = {rule.weakness.reason: rule.weakness for rule in RULES}
 _MECHANISM = re.compile(r"[A-Za-z0-9+/]{22}==")
 """The end of a GSS-API exchange's name (RFC 4462 section 2.1): base64 of 16 bytes."""
@@ -111,11 +108,11 @@ def _guesses(category: AlgorithmType, name: str) -> list[Weakness]:
         found.append(_as_guess(weak, local))
     if name.startswith("gss-") and _MECHANISM.fullmatch(name.rpartition("-")[2]):
         local = name.rpartition("-")[0]
-    parts = f"-{'-'.join(re.findall('[a-z0-9]+', local.lower()))}-"
+    own = f"-{'-'.join(re.findall('[a-z0-9]+', local.lower()))}-"
     found += [
         _as_guess(_OF_RULES[reason], words)
-        for of, pattern, reason, words in _PATTERNS
-        if of == category and pattern.search(parts)
+        for of, parts, reason, words in _PARTS
+        if of == category and re.search(f"-(?:{parts})(?=-)", own)
     ]
     return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
 

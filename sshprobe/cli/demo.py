@@ -61,7 +61,7 @@ def demo(output: str) -> int:
         sinks = ScanOutput([JsonLinesSink(records)], [report])
         header = sweep_header(profiles, strict=False)
         sinks.header(header)
-        interrupted = on_loop(_sweep_fleet(profiles, sinks, report))
+        interrupted = on_loop(_sweep_fleet(profiles, sinks, report), hosts=None)
         file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))
     sys.stdout.write(report.text(terminal()))
     click.echo(f"\nRecords: {folder / 'records.jsonl'}\nReport:  {folder / 'report.txt'}")

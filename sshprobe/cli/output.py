@@ -202,13 +202,16 @@ def open_output(
         InputError: the file cannot be written.
     """
     from sshprobe.cli.text_sink import TextSink
-    from sshprobe.grading import FleetIndex
     from sshprobe.render.text.terminal import Terminal
 
     if name is not None:
         format_ = format_ or format_of(name)
         forgive_standard_output()
-    index = None if fleet is None else FleetIndex(fleet)
+    index = None
+    if fleet is not None:
+        from sshprobe.grading import FleetIndex  # imported ahead, in cli.run
+
+        index = FleetIndex(fleet)
     kept_in = name if format_ in ("jsonl", "json") else None
     shows = not quiet or (name is None and format_ == "table")
     if kept_in is not None:

@@ -205,7 +205,7 @@ def _scanned_host(text: str, auth_users: tuple[str, ...]) -> Observation:
         async with Scanner(auth_users=auth_users) as scanner:
             return [record async for record in scanner.scan(targets)]
 
-    (record,) = on_loop(scan())
+    (record,) = on_loop(scan(), hosts=1)
     return record
 
 

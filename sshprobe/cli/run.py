@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sshprobe.cli.output_file import note
@@ -27,6 +28,7 @@ from sshprobe.platform.system import (
 
 if TYPE_CHECKING:
     from sshprobe.cli.output import ScanOutput
+    from sshprobe.model.observation import Depth
     from sshprobe.scan.job import Progress
     from sshprobe.scan.scan_context import ScanContext
     from sshprobe.scan.settings import ScanSettings
@@ -43,10 +45,11 @@ SAME_PAUSE = 5.0
 class OneProcess:
     """A scan on this process's event loop."""
 
-    def __init__(self, settings: ScanSettings) -> None:
+    def __init__(self, settings: ScanSettings, hosts: int | None) -> None:
         from sshprobe.scan.scan_context import ScanContext
 
         self._context = ScanContext(settings)
+        self._hosts = hosts
 
     @property
     def progress(self) -> Progress:
@@ -55,7 +58,7 @@ class OneProcess:
 
     def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
         """Scan all targets. Return whether it was interrupted; `output` has the hosts that finished before."""
-        return on_loop(scan_here(self._context, targets, output, say))
+        return on_loop(scan_here(self._context, targets, output, say), hosts=self._hosts)
 
 
 async def scan_here(
@@ -82,6 +85,7 @@ async def scan_here(
         else:
             task.cancel()
 
+    ahead = asyncio.create_task(_import_ahead(context.settings.depth))
     found = context.batches(targets, on_resource_error=say)
     try:
         # Closed here because a sink may raise: the loop would close all nested generators at once.
@@ -93,7 +97,27 @@ async def scan_here(
         if not interrupts:
             raise
         task.uncancel()
+    finally:
+        ahead.cancel()
     return interrupts > 0
+
+
+_CRYPTOGRAPHY = ("sshprobe.wire.kex.ecdh", "sshprobe.wire.signature_schemes", "sshprobe.wire.ciphers")
+_AT_THE_END = ("sshprobe.grading", "sshprobe.remedy", "sshprobe.cli.neutral_profile", "sshprobe.render.text.host_block")
+
+_DIALLED = 0.001
+"""Seconds after which the first connections are on their way."""
+
+
+async def _import_ahead(depth: Depth) -> None:
+    """Import what the first hosts need soon, while we wait for them. Events of connections come first.
+
+    A server takes 10 ms and more for an answer, and these imports 30 ms.
+    """
+    await asyncio.sleep(_DIALLED)
+    for name in (*(() if depth == "lists" else _CRYPTOGRAPHY), *_AT_THE_END):
+        import_module(name)
+        await asyncio.sleep(0)
 
 
 def need_files(number: int) -> None:
@@ -105,12 +129,17 @@ def need_files(number: int) -> None:
         )
 
 
-def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` on the fastest event loop available."""
+HOSTS_WITHOUT_UVLOOP = 8
+"""The import of uvloop takes as long as it saves on this many hosts."""
+
+
+def on_loop(work: Coroutine[Any, Any, Result], *, hosts: int | None) -> Result:
+    """Run `work` on the loop that is fastest for so many hosts. None: for any number."""
     log_in_one_line()
     try:
         need_files(FILES_OF_A_LOOP)
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        few = hosts is not None and hosts <= HOSTS_WITHOUT_UVLOOP
+        with asyncio.Runner(loop_factory=None if few else loop_factory()) as runner:
             return runner.run(work)
     finally:
         work.close()  # it never began if there was no descriptor for a loop
@@ -176,14 +205,14 @@ PARALLEL_FROM = 4096
 """From this many targets on, several processes save more time than they take to start."""
 
 
-def new_run(settings: ScanSettings, workers: int) -> OneProcess | SeveralProcesses:
-    """Return what runs the scan. Raises `InputError` for settings that cannot be used."""
+def new_run(settings: ScanSettings, workers: int, hosts: int | None) -> OneProcess | SeveralProcesses:
+    """Return what runs the scan of so many hosts. Raises `InputError` for settings that cannot be used."""
     if workers > 1:
         try:
             return SeveralProcesses(settings, workers)
         except MachineError as error:
             note(f"one process, not {workers}: {error}")
-    return OneProcess(settings)
+    return OneProcess(settings, hosts)
 
 
 def affordable(wanted: int) -> int:

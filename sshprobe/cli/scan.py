@@ -153,7 +153,7 @@ def scan(
         from sshprobe.cli.notifying import ScanNotifier
 
         notifier = ScanNotifier(notify, history)
-    run = new_run(settings, workers)
+    run = new_run(settings, workers, stream.total)
     only = "" if isinstance(stream, LiveTargets) else endpoint(stream.at(0).host, stream.at(0).port)
     progress = SweepProgress(run.progress, total=stream.total, only=only, wanted=not no_progress, stats=stats)
     if live is not None:

@@ -5,24 +5,20 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sshprobe.cli.neutral_profile import describe
 from sshprobe.cli.output_file import BLOCKS_UP_TO
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
-from sshprobe.remedy import RemedyCache
-from sshprobe.render.fix import load_format
-from sshprobe.render.text.host_block import host_block
-from sshprobe.render.text.host_details import saw_nothing
 from sshprobe.scan.sinks import Sink
 from sshprobe.views.fleet import FleetBuilder
-from sshprobe.views.host import host_view
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.profiles import Profile
+    from sshprobe.remedy import RemedyCache
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.scan.results import HostBatch, HostResult
 
@@ -55,8 +51,9 @@ class TextSink(Sink):
     ) -> None:
         self._write = write
         self._terminal = terminal
-        shown = profiles if verbose else profiles[:1]
-        self._remedies = {each.id: RemedyCache(each, strict=strict, fleet=fleet) for each in shown}
+        self._advised = profiles if verbose else profiles[:1]
+        self._strict = strict
+        self._fleet = fleet
         self._unverified = {each.id: each.not_verified for each in profiles if each.not_verified}
         self._verbose = verbose
         self._blocks = blocks or verbose
@@ -69,6 +66,12 @@ class TextSink(Sink):
         self._hosts = self._shown = 0
         self._is_graded = False
         self._view = FleetBuilder(verbose=verbose)
+
+    @cached_property
+    def _remedies(self) -> dict[str, RemedyCache]:
+        from sshprobe.remedy import RemedyCache  # imported ahead, in cli.run
+
+        return {each.id: RemedyCache(each, strict=self._strict, fleet=self._fleet) for each in self._advised}
 
     def add(self, batch: HostBatch) -> None:
         """Write blocks, and keep the data for the table."""
@@ -86,6 +89,11 @@ class TextSink(Sink):
                 self._held = None
 
     def _show(self, record: HostRecord) -> None:
+        from sshprobe.cli.neutral_profile import describe
+        from sshprobe.render.text.host_block import host_block  # imported ahead, in cli.run
+        from sshprobe.render.text.host_details import saw_nothing
+        from sshprobe.views.host import host_view
+
         if saw_nothing(record) and not self._shows_silent:
             return  # the table has everything, and a scan of dead networks has thousands of such hosts
         gap = "\n" if self._shown else ""
@@ -136,10 +144,11 @@ class FixSink(Sink):
     """Prints the fixes at the end. Hosts that need the same changes are grouped."""
 
     def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
-        self._format = format_
-        self._remedies = RemedyCache(profile, strict=strict, fleet=fleet)
+        from sshprobe.remedy import RemedyCache
         from sshprobe.views.fixes import Plan  # only for --fix
 
+        self._format = format_
+        self._remedies = RemedyCache(profile, strict=strict, fleet=fleet)
         self._plan = Plan()
 
     def add(self, batch: HostBatch) -> None:
@@ -150,5 +159,7 @@ class FixSink(Sink):
 
     def finish(self, summary: SummaryRecord) -> None:
         """Print the results so far, also after an interrupted scan."""
+        from sshprobe.render.fix import load_format
+
         sys.stdout.write(load_format(self._format)(self._plan))
         sys.stdout.flush()

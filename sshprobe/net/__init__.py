@@ -1,7 +1,6 @@
 """TCP connections with deadlines, by callbacks, and IP addresses and names. Knows nothing of SSH."""
 
 from sshprobe.net.addresses import Address, parse_ip
-from sshprobe.net.asyncio_network import AsyncioNetwork
 from sshprobe.net.epoll_network import EpollNetwork
 from sshprobe.net.errors import CLOSED, NetworkError
 from sshprobe.net.network import (
@@ -19,7 +18,6 @@ __all__ = [
     "LINGER_BYTES",
     "Action",
     "Address",
-    "AsyncioNetwork",
     "CloseGracefully",
     "Connection",
     "EpollNetwork",
@@ -42,6 +40,8 @@ def open_network() -> Network:
             pass
         else:
             return fast
+    from sshprobe.net.asyncio_network import AsyncioNetwork  # for systems without epoll
+
     slow = AsyncioNetwork()
     slow.open()
     return slow

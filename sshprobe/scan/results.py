@@ -23,15 +23,13 @@ from sshprobe.model.timestamps import encode_seconds
 from sshprobe.model.verdict import Finding
 from sshprobe.net import Address
 from sshprobe.probe.host_state import unprobed
-from sshprobe.scan.verdict_cache import END_OF_LINE, EncodedVerdicts, VerdictCache, new_key
+from sshprobe.scan.verdict_cache import END_OF_LINE, EncodedVerdicts, VerdictCache, decoder_of, new_key
 from sshprobe.views.host_names import Place
 from sshprobe.views.host_stats import HostStats, host_stats, record_stats, subjects_of
 
 _log = logging.getLogger("sshprobe")
 
 _encode = msgspec.json.Encoder().encode
-_decode_record = msgspec.json.Decoder(HostRecord).decode
-_decode_observation = msgspec.json.Decoder(Observation).decode
 _FIELDS = HostRecord.__struct_fields__
 
 NO_VERDICTS = EncodedVerdicts([])
@@ -95,7 +93,7 @@ class HostResult:
             if self._graded is not None:
                 self._record = _record_of(*self._graded)
             elif self._example is None:
-                self._record = _decode_record(self.line())
+                self._record = decoder_of(HostRecord)(self.line())
             else:
                 own = msgspec.json.decode(self._chunks[0] + b"}", type=_OwnFields)
                 self._record = msgspec.structs.replace(self._example, **msgspec.structs.asdict(own))
@@ -106,7 +104,7 @@ class HostResult:
         """The record, without verdicts if that is cheaper."""
         if self._graded is not None:
             return self._graded[0]
-        return _decode_observation(self.line()) if self._record is None and self._example is None else self.record
+        return decoder_of(Observation)(self.line()) if self._record is None and self._example is None else self.record
 
 
 Result = Observation | HostResult

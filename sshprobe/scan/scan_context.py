@@ -8,13 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import open_network
 from sshprobe.net.outage import SharedWitnesses
-from sshprobe.probe.fast_lists import FastLists
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.job import Job, Progress
 from sshprobe.scan.limits import Limits
@@ -23,6 +22,10 @@ from sshprobe.scan.settings import ScanSettings
 from sshprobe.scan.target_jobs import TargetJobs
 from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.targets import Target
+
+if TYPE_CHECKING:
+    from sshprobe.probe.fast_lists import FastLists
+    from sshprobe.probe.probe_options import ProbeOptions
 
 _trace = logging.getLogger("sshprobe.trace")
 
@@ -43,7 +46,7 @@ class ScanContext:
             family=settings.address_family,
             all_addresses=settings.all_addresses,
             key_pairs={},
-            lists=FastLists(options, self._encoder.template) if self._has_fast_path() else None,
+            lists=self._fast_lists(options) if self._has_fast_path() else None,
         )
         self.progress = Progress(total=0)
         """The progress of all scans. `total` is None if one of them reads a stream."""
@@ -115,3 +118,8 @@ class ScanContext:
 
     def _has_fast_path(self) -> bool:
         return self.settings.depth == "lists" and not self._verdicts.depend_on_host
+
+    def _fast_lists(self, options: ProbeOptions) -> FastLists[HostResult]:
+        from sshprobe.probe.fast_lists import FastLists  # for --depth lists alone
+
+        return FastLists(options, self._encoder.template)

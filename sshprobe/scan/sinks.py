@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, Protocol
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Protocol
 
 import msgspec
 
-from sshprobe.grading import FleetFacts
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import SilentRecord, SummaryRecord, SweepRecord
 from sshprobe.scan.results import HostBatch
 from sshprobe.views.host_stats import took_no_connection
 from sshprobe.views.summary import SummaryBuilder
+
+if TYPE_CHECKING:
+    from sshprobe.grading import FleetFacts
 
 SILENT_PER_LINE = 500
 """The most hosts in a line of silent hosts. After a kill, as many are scanned again."""
@@ -145,7 +148,12 @@ class FleetSink(Sink):
 
     def __init__(self, known: FleetReport | None = None) -> None:
         self._known = known
-        self._facts = FleetFacts()
+
+    @cached_property
+    def _facts(self) -> FleetFacts:
+        from sshprobe.grading import FleetFacts  # imported ahead, in cli.run
+
+        return FleetFacts()
 
     @property
     def is_known(self) -> bool:

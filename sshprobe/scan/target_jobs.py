@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sshprobe.model.observation import Observation
 from sshprobe.net import Address, Network, NetworkError, parse_ip
 from sshprobe.net.resolve import resolve
 from sshprobe.probe.driver import Driver, Slot
-from sshprobe.probe.fast_lists import FastLists, Host, ListsProbe
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.host_state import unprobed
 from sshprobe.probe.probe_options import ProbeOptions
@@ -19,6 +18,9 @@ from sshprobe.scan.job import Job
 from sshprobe.scan.results import HostResult, Result
 from sshprobe.targets import Exclusions, Target
 from sshprobe.wire.kex.exchange import KeyPairs
+
+if TYPE_CHECKING:
+    from sshprobe.probe.fast_lists import FastLists
 
 _log = logging.getLogger("sshprobe")
 
@@ -66,6 +68,8 @@ class TargetJobs:
             address = self._only_address(target)
             if address is not None:
                 if self._lists is not None and not self.is_traced:
+                    from sshprobe.probe.fast_lists import Host, ListsProbe  # for --depth lists alone
+
                     host = Host(target.text, target.host, address, target.port, target.labels)
                     probe: ListsProbe[HostResult] = ListsProbe(self._lists, host)
                     return [probe]

@@ -16,7 +16,8 @@ import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.model.observation import Observation
-from sshprobe.net import Address, AsyncioNetwork, EpollNetwork, Network
+from sshprobe.net import Address, EpollNetwork, Network
+from sshprobe.net.asyncio_network import AsyncioNetwork
 from sshprobe.probe.driver import Driver
 from sshprobe.probe.effects import ProbeGenerator, RunAsync
 from sshprobe.probe.host_probe import HostProbe

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -169,6 +168,8 @@ def close_names(word: str, known: Collection[str]) -> list[str]:
         inside = [name for name in sorted(known) if f".{word}" in f".{name.lower().replace('_', '.')}"]
         if inside:
             return inside[:SHOWN]
+    import difflib  # for a mistake alone
+
     return difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.6)
 
 
