@@ -27,6 +27,9 @@ KEYWORDS: dict[AlgorithmType, tuple[str, str]] = {
 CLIENTS = ("5.3", "6.0", "6.7", "7.4", "7.9", "8.4", "9.2", "10.0")
 """OpenSSH of RHEL 6 and of Debian 7 to 13: clients of a fleet have the server's release or the next older one."""
 
+REMOVING = "7.5+"
+"""Releases that accept "-name,name": their defaults without these names (release notes of 7.5, kex_assemble_names)."""
+
 NOT_ALONE = "so that more is left than what is waived"
 
 _WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+/=-]*")
@@ -107,7 +110,47 @@ def config_line(context: RemedyContext, category: AlgorithmType) -> str | None:
     left = [name for name in kept_names(context, category) if not name.startswith("gss-")]
     if not left or not has_keyword(context, category):
         return None
-    return f"{KEYWORDS[category][0]} {','.join(left)}"
+    value = ",".join(left)
+    gone = ",".join(_gone_from_defaults(context, category, left))
+    if gone and len(gone) < len(value):
+        value = f"-{gone}"
+    return f"{KEYWORDS[category][0]} {value}"
+
+
+def _gone_from_defaults(context: RemedyContext, category: AlgorithmType, left: list[str]) -> list[str]:
+    """Return the names that turn the defaults of the server into `left`, in its order. Empty: there are none.
+
+    "-name,name" takes names from the built-in list, whatever other lines say. So the server must offer exactly the
+    defaults of its release: a policy of the distribution or a line of its owner may have changed them. A host offers
+    only the host key algorithms that it has keys for, so these say nothing about its list.
+    """
+    if category == "host_key" or in_openssh(REMOVING, context.version) is not True:
+        return []
+    there = [
+        name for offer in context.offered[category].values() for name in offer.names if not name.startswith("gss-")
+    ]
+    if not set(left) <= set(there) or not _are_defaults(category, there, context.version):
+        return []
+    return [name for name in there if name not in left]
+
+
+def _are_defaults(category: AlgorithmType, offered: list[str], version: str | None) -> bool:
+    """Return whether a release offers these names by default.
+
+    A distribution may have added another name of a default, as Debian did to 9.2: the release itself does not know it,
+    so no line could add it.
+    """
+    defaults = {
+        name
+        for name in names(category)
+        if (entry := lookup(category, name)) is not None and in_openssh(entry.openssh_default, version)
+    }
+    same = {canonical(category, name) for name in defaults}
+    added = [lookup(category, name) for name in offered if name not in defaults]
+    return defaults <= set(offered) and all(
+        entry is not None and canonical(category, entry.name) in same and not in_openssh(entry.openssh_in_code, version)
+        for entry in added
+    )
 
 
 def no_gss_refused(context: RemedyContext) -> str | None:

@@ -11,14 +11,11 @@ from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.profiles import Profile
 from sshprobe.profiles.sections import Rule
-from sshprobe.remedy.kept_names import KEYWORDS
+from sshprobe.remedy.kept_names import KEYWORDS, REMOVING
 from sshprobe.remedy.remedy_context import CHACHA20
 
 NO_LINE = "no line is needed"
 """The start of the comment for a profile that only forbids names unknown to the release."""
-
-_REMOVING = "7.5+"
-"""Releases that accept "-name,name": the default without those names."""
 
 _POST_QUANTUM = "8.5"
 
@@ -52,7 +49,7 @@ def names_line(
         if not gone:
             yield from (*place(profile, rule), f"# {NO_LINE}: OpenSSH {release} knows nothing of that")
             return
-        if in_openssh(_REMOVING, release):
+        if in_openssh(REMOVING, release):
             yield from (*place(profile, rule), *weak_names(category, found), f"{keyword} -{','.join(gone)}")
             return
     yield from place(profile, rule)

@@ -37,7 +37,7 @@ SECOND_FACTOR = f"{CHAIN} publickey,keyboard-interactive"
 CHAINS_SINCE = "6.2+"
 """Releases of OpenSSH that know AuthenticationMethods (release notes)."""
 
-YOUR_KEY = "have your public key in place before you apply it"
+YOUR_KEY = "first put your public key in place"
 KEY_AND_PASSWORD = "have a public key and a password in place for everyone before you apply it"
 
 NONE_ON_AN_APPLIANCE = (
@@ -108,8 +108,8 @@ def beside(lines: Sequence[str]) -> Iterator[str]:
     """Yield the comments that belong to the lines, without "#"."""
     off = [line for line in lines if line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD)]
     if off:
-        what, locks = ("this", "the line locks") if len(off) == 1 else ("one of these", "they lock")
-        yield f"If {CHAIN} asks for {what} after a key, {locks} everybody out. Check before: {_WHERE}."
+        what = "this" if len(off) == 1 else "one of these"
+        yield f"Locks everybody out if {CHAIN} asks for {what} after a key. Check: {_WHERE}."
     for line in lines:
         if line == ONLY_PUBLIC_KEYS:
             yield "A second factor after the key cannot be seen from outside. This line ends it: a key alone logs in."

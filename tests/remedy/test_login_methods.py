@@ -127,7 +127,7 @@ def test_methods_of_a_chain_are_not_removed_silently() -> None:
     seen = modern(authentication_methods=["publickey", "password", "keyboard-interactive"])
     text = sshd_config(_plan(seen, ours)).splitlines()
     for line in ("PasswordAuthentication no", "KbdInteractiveAuthentication no"):
-        assert text[text.index(line) - 1].startswith("# If AuthenticationMethods asks for this after a key")
+        assert text[text.index(line) - 1].startswith("# Locks everybody out if AuthenticationMethods asks for this")
 
 
 @pytest.mark.parametrize("chain", ["publickey", "password,publickey", "publickey,none", "publickey,x\\ny", ","])

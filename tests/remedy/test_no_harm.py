@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
-from sshprobe.grading.offers import WORDS
+from sshprobe.grading.offers import WORDS, offers_by_type
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, available_profiles, load_profile
@@ -47,6 +47,16 @@ SOFTWARE = (
 NO_STRICT = ["curve25519-sha256", "diffie-hellman-group14-sha1"]
 
 
+def effective(seen: Observation, category: AlgorithmType, value: str) -> list[str]:
+    """Return the list of sshd under a value in sshd_config (kex_assemble_names). The server must offer its defaults."""
+    if not value.startswith("-"):
+        return value.split(",")
+    offered = [name for offer in offers_by_type(seen)[category].values() for name in offer.names]
+    gone = value[1:].split(",")
+    assert set(gone) < set(offered)
+    return [name for name in offered if name not in gone and not name.startswith("gss-")]
+
+
 def followed(text: str, seen: Observation, about: AlgorithmType = "kex") -> Iterator[Observation]:
     """Return the server after one line of advice: for each choice that it leaves, and for all of them.
 
@@ -55,7 +65,7 @@ def followed(text: str, seen: Observation, about: AlgorithmType = "kex") -> Iter
     for keyword, names in re.findall(rf"\b({'|'.join(KEYWORDS)}) (\S+)", text):
         category = KEYWORDS[keyword]
         gss = [name for name in seen.kex_algorithms or () if category == "kex" and name.startswith("gss-")]
-        yield with_names(seen, category, [*gss, *names.split(",")])
+        yield with_names(seen, category, [*gss, *effective(seen, category, names)])
     taken = re.match(rf"take (.*) out of the server's ({_CLASS})|({_CLASS}): take out (.*)", text)
     if taken and "make a key of another type first" not in text:
         category = CLASS_OF[taken[2] or taken[3]]

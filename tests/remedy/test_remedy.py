@@ -29,16 +29,42 @@ def test_debian_12_default_to_mozilla_modern() -> None:
     found = remedy(captured(_capture("openssh-debian12-9.2p1")), MODERN)
     lines = [line for line in found.lines if not line.startswith("#")]
     assert lines == [
-        "KexAlgorithms sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,"
-        "curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
-        "diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512",
-        "MACs umac-128-etm@openssh.com,hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
-        "umac-128@openssh.com,hmac-sha2-256,hmac-sha2-512",
+        "KexAlgorithms -diffie-hellman-group14-sha256",
+        "MACs -umac-64-etm@openssh.com,hmac-sha1-etm@openssh.com,umac-64@openssh.com,hmac-sha1",
         "AuthenticationMethods publickey",
     ]
     assert len(found.commands) == 1
     assert " awk '/^[0-9]/ && $5 >= 3071' /etc/ssh/moduli > " in found.commands[0]
     assert (found.grade, found.score, found.compliant, found.left) == ("A+", 100, True, [])
+
+
+def test_names_are_taken_from_the_defaults_of_a_release_only() -> None:
+    stock = captured(_capture("openssh-debian12-9.2p1"))
+    macs, whole = stock.mac_algorithms_client_to_server or [], "MACs umac-128-etm@openssh.com,"
+
+    def line(macs: list[str], said: str = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10") -> str:
+        observed = msgspec.structs.replace(stock, identification=identification(said), **both("mac", macs))
+        (found,) = [line for line in remedy(observed, MODERN).lines if line.startswith("MACs ")]
+        return found
+
+    assert line(macs).startswith("MACs -umac-64")
+    assert line(macs, "SSH-2.0-OpenSSH_9.2p1").startswith("MACs -umac-64")
+    assert line(macs, "SSH-2.0-OpenSSH_7.4").startswith(whole)  # it does not know "-"
+    assert line([*macs, "hmac-md5"]).startswith(whole)  # its owner added a name
+    assert line(macs[:-1]).startswith(whole)  # a policy without a name
+
+
+def test_another_name_of_a_default_comes_from_a_patch() -> None:
+    kex = captured(_capture("openssh-debian12-9.2p1")).kex_algorithms or []
+    known = "diffie-hellman-group14-sha256"
+    assert "sntrup761x25519-sha512" in kex  # of OpenSSH 9.9, and a default of Debian's 9.2
+
+    def line(kex: list[str]) -> str:
+        found = remedy(modern(kex_algorithms=kex), MODERN).lines
+        return next(line for line in found if line.startswith("KexAlgorithms "))
+
+    assert line(kex) == line([name for name in kex if name != "sntrup761x25519-sha512"]) == f"KexAlgorithms -{known}"
+    assert line([*kex, "diffie-hellman-group1-sha1"]).startswith("KexAlgorithms sntrup")
 
 
 @pytest.mark.parametrize("name", ["{{ lookup('pipe', 'id') }}", "-curve25519-sha256", "^x", "a b", "x#", "x\\x0ay"])
@@ -75,7 +101,7 @@ def test_lines_name_only_what_this_release_knows(path: Path) -> None:
     for line in found.lines:
         keyword, _, value = line.partition(" ")
         if keyword in ("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms"):
-            for name in value.split(","):
+            for name in value.removeprefix("-").split(","):
                 entries = [lookup(category, name) for category in ALGORITHM_TYPES]
                 version = None if observation.identification is None else observation.identification.version
                 assert name in offered or any(e and in_openssh(e.openssh_in_code, version) for e in entries)
@@ -160,7 +186,7 @@ def test_an_empty_list_is_filled_from_the_profile() -> None:
 
 def test_terrapin_is_fixed_if_other_ciphers_remain() -> None:
     found = remedy(modern(kex_algorithms=["curve25519-sha256"]), MODERN)
-    assert "Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr" in found.lines
+    assert "Ciphers -chacha20-poly1305@openssh.com" in found.lines
     assert found.grade == "A"
     only_chacha = modern(kex_algorithms=["curve25519-sha256"], **both("encryption", ["chacha20-poly1305@openssh.com"]))
     left = remedy(only_chacha, MODERN)

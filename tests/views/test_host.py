@@ -147,6 +147,6 @@ def test_lines_to_paste_keep_their_checks_once() -> None:
     config = verdict.remedy.config
     assert len(config) == len(set(config)) < len(advice.lines)
     assert {line for line in advice.lines if not line.startswith("#")} <= set(config)
-    assert any("have your public key in place" in line for line in config)
-    assert any("locks everybody out" in line for line in config)
+    assert any("first put your public key in place" in line for line in config)
+    assert any("Locks everybody out" in line for line in config)
     assert not any(line.startswith("# without hmac-sha1") for line in config)
