@@ -20,7 +20,7 @@ def schema(of: str) -> int:
     """Print the JSON Schema of the records.
 
     It describes a line of `--format jsonl` and the document of `--format json`. `sshprobe schema change` describes the
-    document of `sshprobe diff --format json`, `sshprobe schema notification` that of `--notify`.
+    document of `sshprobe diff --format json`, `sshprobe schema notification` describes a notification.
     Example: sshprobe schema > schema.json
     """
     installed = INSTALLED / f"_{of}.schema.json"

@@ -141,7 +141,7 @@ class Resumption:
             end += len(line)
         if self.header is None:
             if not line.endswith(b"\n") and line.startswith(_BEGINNING[: len(line)]):
-                return  # killed before its first line was written: start anew
+                return  # killed before its first line was written: start again
             raise InputError("does not begin with the header of a sweep", source=self.name, line=1)
         if not all_addresses:
             self._release(end)

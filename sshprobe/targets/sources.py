@@ -151,7 +151,7 @@ def refuse_nothing(text: str, source: str | None, line: int | None) -> None:
 def read_utf16(stream: IO[bytes], source: str, *, head: bytes = b"") -> bytes:
     """Return a file of UTF-16 text that begins with a byte order mark as UTF-8. Raises `InputError` if it is not.
 
-    `head`: what was read of it before.
+    `head`: the bytes already read.
     """
     data = head + stream.read(_MOST_UTF_16 + 1)
     if len(data) > _MOST_UTF_16:

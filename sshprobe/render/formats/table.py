@@ -147,7 +147,7 @@ def _labels(view: ReportView, report: LabelReport, terminal: Terminal) -> str:
 
 
 def _deadlines(view: ReportView, report: DeadlineReport, terminal: Terminal, verbose: bool) -> str:
-    """Return the table of dates, that of mandates, and the key exchanges that satisfy most of them."""
+    """Return the tables of dates and mandates, and the key exchanges that satisfy most of them."""
     rows = []
     for use in report.deadlines:
         if use.hosts or verbose:
