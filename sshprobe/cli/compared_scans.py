@@ -78,7 +78,7 @@ def read_history(words: str, scans: Sequence[str], since: datetime | None) -> tu
         every = queries.scans(database)[::-1]
         if len(every) < 2:
             raise NoEarlierScan("has fewer than two scans", source=database.name)
-        new = queries.find_scan(database, scans[-1] if scans else "latest")
+        new = queries.find_scan(database, scans[-1]) if scans else _latest(every)
         if len(scans) == 2:
             old = queries.find_scan(database, scans[0])
             if old.id == new.id:
@@ -98,6 +98,14 @@ def read_history(words: str, scans: Sequence[str], since: datetime | None) -> tu
         chosen = [scan for scan in alike if every.index(scan) > first]
         before = [scan for scan in alike if every.index(scan) < first][-EARLIER_SCANS:]
         return _read(database, [*before, old, *chosen, new]), len(before)
+
+
+def _latest(scans: Sequence[Scan]) -> Scan:
+    """Return the last complete scan; the last one if none is. Hosts that a scan did not reach yet are not missing."""
+    complete = [scan for scan in scans if scan.complete]
+    if complete and complete[-1] != scans[-1]:
+        note(f"{scans[-1].scan_id} is not complete: {complete[-1].scan_id} is the new scan")
+    return (complete or scans)[-1]
 
 
 def _old(scans: Sequence[Scan], since: datetime | None) -> Scan:

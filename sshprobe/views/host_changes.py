@@ -53,7 +53,7 @@ class HostComparison:
         self._old = old
         self._profile = profile
         self._has_fleet = has_fleet
-        self._before = next((seen for scan, seen in reversed(answers) if scan <= old), answers[0][1])
+        self._since, self._before = next((each for each in reversed(answers) if each[0] <= old), answers[0])
         self._now = answers[-1][1]
         self._several = self._before.facts.several_servers or self._now.facts.several_servers
         self._flapping: set[str] = set()
@@ -109,7 +109,7 @@ class HostComparison:
                     what = ("passing", type, tuple(sorted(points[-1][1])), between, True)
                     yield Compared("key", last, what)
                 yield from self._certificate(type)
-            elif change.flaps or (self._several and change.old & change.new):
+            elif change.flaps or (self._several and change.new <= _seen_before(points)):
                 self._flapping.add(type)
             else:
                 kind = "changed" if change.old and change.new else "added" if change.new else "removed"
@@ -201,8 +201,7 @@ class HostComparison:
             if (self._now if new is None else self._before).facts.kex_algorithms is None:
                 return None  # nothing to grade: `_unseen` reports it
             return "only_old" if new is None else "only_new"
-        before = next((scan for scan, seen in reversed(self._answers) if seen is self._before), self._answers[0][0])
-        return self._incomparable(before, old, new)
+        return self._incomparable(self._since, old, new)
 
     def _incomparable(self, scan: int, verdict: SeenVerdict, new: SeenVerdict) -> str | None:
         then, now = (self._profile(each, new.profile) for each in (scan, self._answers[-1][0]))
@@ -277,6 +276,11 @@ class HostComparison:
                 continue
             severity = finding.severity if kind != "fixed" or change.old is None else change.old[1]
             yield Compared("finding", change.since, (kind, profile, *key, severity, finding.message))
+
+
+def _seen_before(points: Sequence[tuple[int, frozenset[str]]]) -> frozenset[str]:
+    """Return all fingerprints of scans before the last one."""
+    return frozenset[str]().union(*(value for _, value in points[:-1]))
 
 
 _DIRECTIONS = ("client to server", "server to client")

@@ -127,11 +127,9 @@ _OF_NAMES = frozenset({"forbidden", "unlisted", "weak", "dated", "missing", "str
 
 
 def _key_type(algorithm: str) -> str:
-    """Return the type of the keys of a host key algorithm (RFC 8332: RSA keys sign with several)."""
-    if algorithm in ("rsa-sha2-256", "rsa-sha2-512"):
-        return "ssh-rsa"
-    if algorithm in ("rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com"):
-        return "ssh-rsa-cert-v01@openssh.com"
+    """Return the type of the keys of a host key algorithm. RSA keys sign with several (RFC 8332, and older ones)."""
+    if algorithm.startswith(("rsa-sha2-", "ssh-rsa-sha")):
+        return "ssh-rsa-cert-v01@openssh.com" if "-cert-" in algorithm else "ssh-rsa"
     return algorithm
 
 

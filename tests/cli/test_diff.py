@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -100,6 +101,19 @@ def test_scans_of_a_history(folder: Path, arguments: Sequence[str], old: str | N
     changes = as_json(folder, *chosen)
     assert changes["old"]["scan_id"] == old
     assert changes["new"]["scan_id"] == ("aa02" if arguments == ["aa02"] else "bb03")
+
+
+def test_a_scan_that_is_not_complete_is_not_the_new_one(folder: Path, tmp_path: Path) -> None:
+    history_file = str(tmp_path / "history.db")
+    shutil.copy(folder / "history.db", history_file)
+    write_scan(tmp_path / "cut.jsonl", "dd04", 28, WEEKS[0][1][:1], whole=False)
+    CliRunner().invoke(history, ["import", str(tmp_path / "cut.jsonl"), "--history", history_file])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        done = CliRunner().invoke(command, ["--history", history_file, "--format", "json"], standalone_mode=False)
+    assert done.stderr == "note: dd04 is not complete: bb03 is the new scan\n"
+    assert json.loads(done.stdout)["new"]["scan_id"] == "bb03"
+    assert as_json(folder, "bb03", "dd04", "--history", history_file)["notes"] == ["new_incomplete"]
 
 
 def test_a_history_and_its_files_say_the_same(folder: Path) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.model.records import HostRecord, ProfileReference
+from sshprobe.model.lasting import identity_of
+from sshprobe.model.records import HostRecord, ProfileReference, SweepRecord
+from sshprobe.views.change_builder import ChangesBuilder
 from sshprobe.views.changes import Changes
 from tests.sample_records import captured, failed, finding
 from tests.views.changed_scans import (
@@ -206,6 +208,11 @@ FACTS: dict[str, tuple[HostRecord, HostRecord, set[str]]] = {
         changed(kex_algorithms=["a"]),
         {f"flapping kex_algorithms {ED25519}"},
     ),
+    "a load balancer with a key that was not seen before": (
+        PLAIN,
+        changed(several_servers=True, host_keys=[*keys(), key(ED25519, "second")]),
+        {f"key changed {ED25519}"},
+    ),
     "a load balancer with new keys": (
         changed(several_servers=True, host_keys=[key(ED25519, "a"), key(ED25519, "b")]),
         changed(host_keys=[key(ED25519, "c")]),
@@ -372,6 +379,19 @@ def test_a_profile_is_edited_without_a_new_version() -> None:
     changes = compare([with_verdict("A")], [with_verdict("C", findings=[WEAK])], headers=headers)
     assert words_of(changes) == {"not compared verdicts corp edited"}
     assert changes.profiles == []
+
+
+def test_a_profile_is_edited_and_its_verdicts_stay() -> None:
+    host = with_verdict("A")
+    headers: list[dict[str, Any]] = [
+        {"profiles": [ProfileReference(id="corp", version="1", digest=digest)]} for digest in ("aa", "bb")
+    ]
+    builder = ChangesBuilder()
+    shared = builder.snapshot(host)  # as a history has it: one for equal answers
+    for header in headers:
+        builder.begin("scan", SweepRecord(tool="", arguments=[], started_at=day(0), **header))
+        builder.add_snapshot(identity_of(host), host.address, "", shared)
+    assert builder.build(today="2026-11-30").profiles == []
 
 
 def test_strict_in_one_scan() -> None:
