@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from sshprobe.cli.compared_scans import Since, are_files, changes_between, read_files, read_history
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.options.history import history_option, open_database
+from sshprobe.cli.options.history import history_option, open_database, scan_ids
 from sshprobe.cli.options.notify import notify_option
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE, WholeNumber
@@ -23,13 +23,24 @@ from sshprobe.model.errors import InputError
 from sshprobe.render.changes import FORMATS
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from sshprobe.cli.notifying import Notifier
     from sshprobe.views.change_builder import ChangesBuilder
     from sshprobe.views.changes import Changes
 
 
+def _files_or_scans(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return what a shell suggests: scans of the history if one is named, else files."""
+    from click.shell_completion import CompletionItem
+
+    named = context.params.get("history") is not None
+    found = scan_ids(context, parameter, incomplete) if named else []
+    return [*map(CompletionItem, found)] or [CompletionItem(incomplete, type="file")]
+
+
 @click.command()
-@click.argument("scans", type=FILE, metavar="[OLD] [NEW]", nargs=-1)
+@click.argument("scans", metavar="[OLD] [NEW]", nargs=-1, shell_complete=_files_or_scans)
 @history_option("Compare scans of this history, by default the last two.")
 @click.option(
     "--since",

@@ -22,12 +22,11 @@ from sshprobe.cli.history_tables import (
     trend_fields,
     uncounted,
 )
-from sshprobe.cli.options.history import history_option, open_database
+from sshprobe.cli.options.history import DEFAULT, history_option, open_database, scan_ids
 from sshprobe.cli.options.output import refuse_option_as_file
 from sshprobe.cli.options.values import FILE, PositiveNumber, WholeNumber, table_or_json
 from sshprobe.cli.output_file import lock_output, note
 from sshprobe.cli.standard_streams import standard_input
-from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.render.text.phrases import count
@@ -35,23 +34,10 @@ from sshprobe.render.text.phrases import count
 if TYPE_CHECKING:
     from sshprobe.store.history.database import Database
 
-DEFAULT = "default"
-
 _SHOWN = ("status", "grade", "compliant", "finding")
 """Kinds of counters that `show` prints, in this order: algorithms are too many."""
 
 _url = history_option("Read this history.  [default: the file in the state folder]")
-
-
-def _scan_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the scans that a shell suggests; none of a history that cannot be read."""
-    try:
-        with _opened(context.params.get("history")) as database:
-            from sshprobe.store.history.queries import scans
-
-            return [scan.scan_id for scan in scans(database) if scan.scan_id.startswith(incomplete)]
-    except InputError:
-        return []
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True, no_args_is_help=False)
@@ -93,7 +79,7 @@ def list_(history: str | None, format_: str) -> None:
 
 
 @history.command()
-@click.argument("scan", metavar="SCAN", default="latest", shell_complete=_scan_ids)
+@click.argument("scan", metavar="SCAN", default="latest", shell_complete=scan_ids)
 @_url
 @table_or_json
 def show(scan: str, history: str | None, format_: str) -> None:
@@ -261,7 +247,7 @@ def import_(records: tuple[str, ...], history: str | None) -> None:
 
 
 @history.command()
-@click.argument("scan", metavar="SCAN", default="latest", shell_complete=_scan_ids)
+@click.argument("scan", metavar="SCAN", default="latest", shell_complete=scan_ids)
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write the records to FILE, e.g. scan.jsonl.")
 @_url
 def export(scan: str, output: str | None, history: str | None) -> None:

@@ -14,10 +14,13 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from sshprobe.cli.compared_scans import _few
 from sshprobe.cli.diff import diff as command
 from sshprobe.cli.history import history
+from sshprobe.store.history.queries import Scan
 from tests.cli.test_history import WEEKS, write_scan
 from tests.screens import ROOT, on_a_screen
 
@@ -116,6 +119,15 @@ def test_a_scan_that_is_not_complete_is_not_the_new_one(folder: Path, tmp_path: 
     assert as_json(folder, "bb03", "dd04", "--history", history_file)["notes"] == ["new_incomplete"]
 
 
+@pytest.mark.parametrize(("number", "kept"), [(0, 0), (3, 3), (100, 100), (101, 50), (364, 91)])
+def test_of_many_scans_between_some_are_read(number: int, kept: int, capsys: pytest.CaptureFixture[str]) -> None:
+    scans = [Scan(each, f"{each:x}", "", None, 1, True) for each in range(number)]
+    found = _few(scans)
+    assert len(found) == kept
+    assert found == sorted(found, key=lambda scan: scan.id)
+    assert (capsys.readouterr().err == "") == (number == kept)
+
+
 def test_a_history_and_its_files_say_the_same(folder: Path) -> None:
     files = as_json(folder, "aa01.jsonl", "aa02.jsonl", "bb03.jsonl")
     scans = as_json(folder, "aa01", "bb03", "--history", "history.db")
@@ -190,3 +202,15 @@ def test_a_file_that_is_cut_off(folder: Path, tmp_path: Path) -> None:
     assert f"note: {cut} is cut off: hosts read before the cut: 1" in done.output
     assert "The new scan is not complete." in done.output
     assert "not in the new scan" in done.output
+
+
+def test_a_shell_completes_scans_of_a_history(folder: Path) -> None:
+    def suggested(arguments: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
+        found = ShellComplete(command, {}, "diff", "_C").get_completions([*arguments], incomplete)
+        return [(each.type, each.value) for each in found]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert suggested(["--history", "history.db"], "a") == [("plain", "aa02"), ("plain", "aa01")]
+        assert suggested([], "a") == [("file", "a")]
+        assert suggested(["--history", "missing.db"], "a") == [("file", "a")]
