@@ -1,4 +1,4 @@
-"""Reads the sentence of each field of the types of a package: the string below it. Records are in `sshprobe.model`."""
+"""Reads the docstring of each field of the types of a package. Records are in `sshprobe.model`."""
 
 from __future__ import annotations
 

@@ -37,6 +37,6 @@ class _DeferredModule(ModuleType):
 
 
 def defer_imports(*names: str) -> None:
-    """Load these modules, and not packages, at their first use. Modules that are loaded stay as they are."""
+    """Load these modules (not packages) at their first use. Loaded modules are unchanged."""
     for name in names:
         sys.modules.setdefault(name, _DeferredModule(name))

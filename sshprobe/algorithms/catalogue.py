@@ -126,7 +126,7 @@ def aliases(entry: Algorithm) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def signs_with_sha1(name: str) -> bool:
-    """Return whether a host key algorithm signs over SHA-1. An unknown one does not."""
+    """Return whether a host key algorithm signs over SHA-1. False for an unknown one."""
     entry = lookup("host_key", name)
     return entry is not None and entry.hash == "sha1"
 

@@ -62,13 +62,13 @@ def trend_fields(trend: Trend) -> list[dict[str, Any]]:
 
 
 def minutes(started_at: str) -> str:
-    """Return a time as people write it, to the minute."""
+    """Return a time for people, to the minute."""
     seconds = parse(started_at)
     return escape_unprintable(started_at) if seconds is None else format_minutes(seconds)
 
 
 def distinct_times(started_at: Iterable[str]) -> dict[str, str]:
-    """Return each time as people write it: to the minute, or all to the second where two have the same minute."""
+    """Return each time for people: to the minute, or all to the second if two have the same minute."""
     found = {each: minutes(each) for each in started_at}
     if len(set(found.values())) == len(found):
         return found
@@ -90,7 +90,7 @@ def state(scan: Scan) -> str:
 
 
 def _print_by_scan(scans: Sequence[Sequence[str]], columns: Sequence[tuple[str, Sequence[str]]]) -> None:
-    """Print columns of numbers beside id and time of scans. What a screen has no room for follows as a second table."""
+    """Print columns of numbers with id and time of scans. Columns that do not fit follow as a second table."""
     from sshprobe.render.text.table_layout import column_width
 
     screen = terminal()
@@ -137,7 +137,7 @@ def print_trend(trend: Trend, *, by_scan: bool) -> None:
 
 
 def uncounted(name: str, known: Sequence[str]) -> str:
-    """Return in words that the scans did not count a name, and the most similar ones of those `known`."""
+    """Return the message that the scans did not count a name, with the most similar `known` ones."""
     if name in known:
         return f"these scans did not count {name}, but earlier ones did: see it without `--last`"
     category = name.partition(".")[0]

@@ -166,7 +166,7 @@ def report(
 
 
 def _check_earlier_scans(context: click.Context, format_: str, records: Sequence[str], wanted: HostFilter) -> None:
-    """Raise an error if earlier scans were named and cannot be shown."""
+    """Raise an error if earlier scans were named but cannot be shown."""
     for name, option in (("history", "--history"), ("older", "--compare-with")):
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
@@ -181,7 +181,7 @@ def _check_earlier_scans(context: click.Context, format_: str, records: Sequence
 
 
 def _key_changes(history: str) -> Callable[[HostRecord], float | None]:
-    """Return a function from a host to when a history first saw its keys changed."""
+    """Return a function from a host to the first scan in a history with its changed keys."""
     with contextlib.closing(open_database(history)) as database:
         from sshprobe.store.history.key_changes import key_changes
 

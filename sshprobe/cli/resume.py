@@ -193,7 +193,7 @@ def _refuse_changed(name: str, source: SourceFile) -> None:
 
 
 def described(chosen: ChosenTargets) -> str:
-    """Return targets and ports in words: "10.0.0.0/24 --exclude 10.0.0.7, port 22"."""
+    """Describe targets and ports: "10.0.0.0/24 --exclude 10.0.0.7, port 22"."""
     words = list(chosen.targets)
     for option, names in (
         ("-f", chosen.files),

@@ -110,7 +110,7 @@ _DIALLED = 0.001
 
 
 async def _import_ahead(depth: Depth) -> None:
-    """Import what the first hosts need soon, while we wait for them. Events of connections come first.
+    """Import modules for the first hosts while we wait for them. Events of connections come first.
 
     A server takes 10 ms and more for an answer, and these imports 30 ms.
     """
@@ -130,11 +130,11 @@ def need_files(number: int) -> None:
 
 
 HOSTS_WITHOUT_UVLOOP = 8
-"""The import of uvloop takes as long as it saves on this many hosts."""
+"""The import of uvloop pays off from this many hosts on."""
 
 
 def on_loop(work: Coroutine[Any, Any, Result], *, hosts: int | None) -> Result:
-    """Run `work` on the loop that is fastest for so many hosts. None: for any number."""
+    """Run `work` on the fastest loop for this many hosts. None: for any number."""
     log_in_one_line()
     try:
         need_files(FILES_OF_A_LOOP)
@@ -206,7 +206,7 @@ PARALLEL_FROM = 4096
 
 
 def new_run(settings: ScanSettings, workers: int, hosts: int | None) -> OneProcess | SeveralProcesses:
-    """Return what runs the scan of so many hosts. Raises `InputError` for settings that cannot be used."""
+    """Return the runner of a scan of this many hosts. Raises `InputError` for settings that cannot be used."""
     if workers > 1:
         try:
             return SeveralProcesses(settings, workers)

@@ -39,7 +39,7 @@ class SavedSweeps:
 
     @property
     def place(self) -> tuple[str, int] | None:
-        """File and line of the last record; None in a document, or from standard input."""
+        """File and line of the last record; None in a document and from standard input."""
         source, line = self._records.source, self._records.line
         return None if source is None or line is None or source == "standard input" else (source, line)
 

@@ -197,7 +197,7 @@ def print_message(kind: str, words: str) -> None:
 
 
 _MOST_UNWRAPPED = 40
-"""Columns that every terminal is taken to have."""
+"""The assumed minimal width of a terminal."""
 
 
 def _width_of(stream: TextIO) -> int:

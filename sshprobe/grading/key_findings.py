@@ -18,7 +18,7 @@ from sshprobe.model.verdict import SEVERITIES, Effect, Finding
 from sshprobe.profiles import Profile
 
 WITHOUT_RULES = Profile(id="none", title="No rules", version="", date="", source="")
-"""Under this profile, grading finds only what is weak by itself."""
+"""Under this profile, grading finds only weak algorithms and keys."""
 
 
 def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:

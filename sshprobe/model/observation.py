@@ -39,7 +39,7 @@ FOREVER = 2**64 - 1
 """The end of a certificate that does not expire (PROTOCOL.certkeys)."""
 
 LONGEST_BANNER = 4096
-"""Bytes of a banner that a record keeps."""
+"""The most bytes of a banner in a record."""
 
 RANDOM_COMMENTS = "tinyssh"
 """Start of the name of software with random bytes in its comments (tinysshd.c, main_tinysshd)."""

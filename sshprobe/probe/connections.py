@@ -186,7 +186,7 @@ class Connections:
         self.host_deadline = 0.0
         """The end of this try."""
         self.lists_deadline: float | None = None
-        """The end of the wait for KEXINIT in the next connection, if an earlier one began to wait for it."""
+        """The deadline of KEXINIT in the next connection, if an earlier one started to wait for it."""
         self.made = 0
         """The number of connections made."""
         self.identified = False

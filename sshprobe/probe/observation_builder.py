@@ -235,7 +235,7 @@ class ObservationBuilder(msgspec.Struct):
 
     @property
     def warnings(self) -> list[str]:
-        """The oddities, and what was left out of the lists."""
+        """The warnings, and notes on names that were left out."""
         return [*self.oddities, *(words for later in self.later_names.values() for words in later.warnings())]
 
     def observation(self, bare: Observation, progress: ProbeProgress, wanted: Wanted) -> Observation:
@@ -286,7 +286,7 @@ class ObservationBuilder(msgspec.Struct):
         return lists
 
     def names_left_out(self) -> int:
-        """Return how many names of algorithms later connections had that `lists` has not."""
+        """Return the number of algorithm names of later connections that are not in `lists`."""
         return sum(later.left_out for later in self.later_names.values() if later.of_algorithms)
 
     def hassh_server(self) -> str | None:
@@ -298,7 +298,7 @@ _lasting = attrgetter("protocol", "software", "lasting_comments")
 
 
 def hexadecimal(number: int) -> str | None:
-    """Return a number of a group as moduli(5) writes it, or None for one so large that no group has it."""
+    """Return a number of a group in the form of moduli(5), or None if it is too large for any group."""
     return f"{number:X}" if number.bit_length() <= GROUP_EXCHANGE_MODULUS_BITS else None
 
 

@@ -132,7 +132,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Kinds of key exchanges that the document does not recommend. They cause no finding: `report --by deadline` shows
     them."""
     at: datetime.date | None = None
-    """The day by which deadlines and waivers are judged, in place of the day of the scan. Never in a file."""
+    """The day for deadlines and waivers, instead of the day of the scan. It is never in a file."""
 
     def algorithms(self, category: AlgorithmType) -> AlgorithmRule | None:
         """Return the section of one type of algorithms."""

@@ -52,7 +52,7 @@ class AlgorithmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     recommended: tuple[str, ...] = ()
     """Names of `allowed` whose absence is a note."""
     dated: tuple[str, ...] = ()
-    """Names that pass today but should go: a finding of low severity, or their weakness's, and not a deviation."""
+    """Names that pass today but should be removed: a finding of low severity, or of their weakness, not a deviation."""
     words: dict[str, str] = {}
     """Name to one of `WORDS`. A name with a forbidding word is a deviation. Any other word allows the name."""
 

@@ -142,7 +142,7 @@ class _Count:
         self._of_scan = 0
 
     def words(self, *, is_cut_off: bool) -> str:
-        """Return what is missing in the file. Empty: nothing is known to be."""
+        """Describe what is missing in the file. Empty: nothing, as far as known."""
         if is_cut_off:
             return f"is cut off: hosts read before the cut: {self._hosts:,}"
         counted = self._counted + self._of_scan
@@ -203,9 +203,9 @@ class _Source:
         self.line: int | None = None
         """The line of the last record."""
         self.on_silent: Callable[[SilentRecord], None] | None = None
-        """Is called with lines of hosts without a record."""
+        """Called with lines of hosts without a record."""
         self.is_cut_off = False
-        """Whether the file ended inside a line or, compressed, inside a frame, once it was read."""
+        """Whether the file ends inside a line or, compressed, inside a frame; known after reading it."""
         self._is_locked = False
         """Whether another process writes to it."""
         self._decode = RecordDecoder().decode

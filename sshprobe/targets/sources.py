@@ -122,7 +122,8 @@ def read_lines(stream: IO[bytes], source: str, *, longest: int, most: int) -> It
 
 
 def decode_line(data: bytes, source: str, number: int) -> str:
-    """Return the text of a line, without the mark at the begin of a file. Raises `InputError` if it is not UTF-8."""
+    """Return the text of a line, without the byte order mark at the beginning of a file. Raises `InputError` if it is
+    not UTF-8."""
     try:
         return data.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:

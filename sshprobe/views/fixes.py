@@ -53,7 +53,7 @@ class Plan:
         """Hosts without a verdict: "host:port" with the further name, and stats."""
 
     def add(self, record: HostRecord, remedy: Remedy | None) -> Group | None:
-        """Take one host and return its group. `remedy` is None if it was not graded; then it has no group."""
+        """Add one host and return its group. `remedy` is None if it was not graded; then it has no group."""
         verdict: Verdict | None = record.verdicts[0] if record.verdicts else None
         if verdict is None or remedy is None:
             place = with_alias(endpoint(record.host, record.port), alias_of(record))

@@ -134,7 +134,7 @@ class ReportView(NamedTuple):
     has_keys: bool = False
     """By host: whether there were keys or groups to check."""
     is_cut_off: bool = False
-    """Whether a file of records ends before its last one: hosts are missing for that reason."""
+    """Whether a file of records is cut off, so that hosts are missing."""
 
 
 class AlgorithmBuilder:

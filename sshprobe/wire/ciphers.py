@@ -64,7 +64,8 @@ def _derive(secrets: Secrets, letter: bytes, size: int) -> bytes:
 
 
 def packet_cipher(cipher: str, mac: str, keys: DirectionKeys, *, encrypting: bool) -> PacketCipher:
-    """Return what opens, or with `encrypting` seals, packets under `cipher` and, unless that is an AEAD, `mac`."""
+    """Return the object that opens, or with `encrypting` seals, packets with `cipher` and, unless that is an AEAD,
+    `mac`."""
     spec = CIPHERS[cipher]
     if spec.mode == "chacha20-poly1305":
         return _ChaCha(keys.key)

@@ -1,4 +1,4 @@
-"""A KEXINIT with all our algorithms, and the negotiation that it leads to.
+"""A KEXINIT with all our algorithms, and the resulting negotiation.
 
 It is for servers that send their KEXINIT only after ours (RFC 4253 section 7: each side sends). Others get a KEXINIT
 that leaves nothing to negotiate (`sshprobe.wire.handshake`).

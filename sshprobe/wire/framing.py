@@ -34,7 +34,7 @@ class PacketCipher(Protocol):
         """See `packet_lengths`."""
 
     def open(self, buffer: bytearray, sequence: int) -> bytes | None:
-        """Take one packet off the front of `buffer`, and return it from padding_length on, without MAC.
+        """Remove one packet from the front of `buffer`, and return it from padding_length on, without MAC.
 
         `sequence`: the packet's number, modulo 2**32. None: it is not complete. Raises `RemoteProtocolError` for a bad
         length or MAC.

@@ -88,7 +88,7 @@ _ED25519_SIGNATURE, _ED25519_POINT = 64, 32
 """Bytes (RFC 8032 section 5.1.6). A signature is a point R and a number."""
 
 SIGNATURES_WITHOUT_LIBSODIUM = 400
-"""The import of libsodium takes as long as it saves on this many Ed25519 signatures."""
+"""The import of libsodium pays off from this many Ed25519 signatures on."""
 
 _ed25519_signatures = itertools.count()
 

@@ -181,7 +181,7 @@ class ClientTransport:
             self.send_held()
 
     def send_held(self) -> None:
-        """Send the messages that `alone` held back, once."""
+        """Send the messages that `alone` deferred, once."""
         if self.state is not _CLOSED:
             self._send(*self._held)
             self._held = ()
@@ -312,7 +312,7 @@ class ClientTransport:
         return event
 
     def _turn_out(self, before: State, outcome: str) -> None:
-        """Take the result of a packet that was read in the state `before`, or of both KEXINITs; "" if it has none."""
+        """Apply the result of a packet that was read in the state `before`, or of both KEXINITs; "" if it has none."""
         if outcome:
             self.state = TRANSITIONS[_AGREED if self.state is _AGREED else before][outcome]
         if self._handshake.strict:

@@ -27,10 +27,10 @@ def _profile_ids() -> Iterable[str]:
 
 
 class _Threshold(click.Choice[str]):
-    """Values of `--fail-on` in either case. The error lists them as the help does."""
+    """Values of `--fail-on`, upper or lower case. The error lists them like the help."""
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        """Return the message for a wrong value. click 8.1 has a message of its own."""
+        """Return the message for a wrong value, instead of the message of click 8.1."""
         return f"{value!r} is not one of {', '.join(map(repr, self.choices))}"
 
 

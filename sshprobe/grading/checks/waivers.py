@@ -79,7 +79,7 @@ def _standing(waiver: Waiver, day: str | None) -> Literal["holds", "ran out", "u
 
 
 def judged_day(profile: Profile, observation: Observation) -> str | None:
-    """Return the day by which waivers and deadlines are judged, "2026-11-21".
+    """Return the day for waivers and deadlines, "2026-11-21".
 
     It is `Profile.at`, or the day of the scan in UTC. None: the record does not have that.
     """

@@ -45,7 +45,7 @@ _SMOOTH_WITHOUT_GMPY2 = 1_000
 """The same limit without gmpy2, for up to 4096 bits."""
 
 OPENSSL_BITS = 3072
-"""OpenSSL takes long exponents for moduli of up to this length (OPENSSL_RSA_SMALL_MODULUS_BITS)."""
+"""OpenSSL accepts long exponents for moduli of up to this length (OPENSSL_RSA_SMALL_MODULUS_BITS)."""
 
 _tested = itertools.count()
 
@@ -181,7 +181,7 @@ def is_factored(n: int, *, fast: bool, few: bool = True) -> bool:
 
 
 def _power_of_some_number(exponent: int, n: int) -> int:
-    """Return x to the power of `exponent` modulo an odd n. x is a large random number where OpenSSL can compute it.
+    """Return x to the power of `exponent` modulo an odd n. x is a large random number if OpenSSL computes it.
 
     OpenSSL takes a tenth of the time of `pow`. It raises to a power when it encrypts: the message is random, because of
     its padding, and the public exponent is odd (RFC 8017 section 7.2.1).

@@ -42,7 +42,7 @@ def not_for(group: Group) -> str:
 
 
 def left_out(group: Group, why: str) -> Iterator[str]:
-    """Yield that the hosts of a group are left out."""
+    """Yield the note that the hosts of a group are left out."""
     for place in group.places():
         yield f"Left out: {place}, {group.about or 'unknown software'}: {why}."
 

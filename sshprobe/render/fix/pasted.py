@@ -37,7 +37,7 @@ def sshd_config(plan: Plan) -> str:
 
 
 def group_steps(group: Group) -> str:
-    """Return what to paste on the hosts of one group, without their names and grades."""
+    """Return the lines to paste on the hosts of one group, without their names and grades."""
     if _is_dropbear(group):
         lines = [*_c_comment(cautions(group)), *_definitions(group)]
     else:

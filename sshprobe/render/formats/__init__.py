@@ -16,7 +16,7 @@ Kind = Literal["view", "hosts", "folder"]
 
 
 WRITERS: tuple[Kind, ...] = ("hosts", "folder")
-"""Kinds of formats that take hosts one after the other, also from `scan` and `grade`."""
+"""Kinds of formats for a sequence of hosts, also from `scan` and `grade`."""
 
 
 class FormatEntry(NamedTuple):
@@ -26,13 +26,13 @@ class FormatEntry(NamedTuple):
     """Module of this package and attribute, "csv:HOSTS"."""
     kind: Kind
     text: str
-    """The content in a few words, for lists of formats."""
+    """A short description of the content, for lists of formats."""
     suffixes: tuple[str, ...] = ()
-    """Suffixes of files of `-o` in this format, such as ".csv"."""
+    """Suffixes of `-o` files in this format, such as ".csv"."""
     extra: str = ""
     """The extra of sshprobe that installs the libraries of the module. Empty: it needs none."""
     is_shared: bool = False
-    """Whether a program of another user reads the file. Then its mode follows the umask, and no older one is kept."""
+    """Whether a program of another user reads the file. Then its mode follows the umask, and there is no backup."""
 
 
 DEFAULT = "table"

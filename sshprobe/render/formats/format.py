@@ -1,4 +1,4 @@
-"""The kinds of formats of `sshprobe report`: of a view, of hosts one after the other, and of a folder of files."""
+"""The kinds of formats of `sshprobe report`: a view, a sequence of hosts, and a folder of files."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ class ViewFormat(NamedTuple):
 
 
 class HostWriter(Protocol):
-    """Writes one report. It takes hosts as they are read or scanned, and should keep none of them."""
+    """Writes one report. It receives hosts as they are read or scanned, and should not keep them."""
 
     def header(self, record: SweepRecord) -> None:
-        """Take the header of a scan, before its hosts. Most formats do not need it."""
+        """Receive the header of a scan, before its hosts. Most formats do not need it."""
         return
 
     def add(self, host: HostRecord) -> None:
-        """Take one host. Its `fleet_findings` are filled in where they are known."""
+        """Add one host. Its `fleet_findings` are filled in if they are known."""
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Take the summary of all hosts, and complete the report."""
+        """Receive the summary of all hosts, and complete the report."""
 
 
 class ReportContext(NamedTuple):
-    """What a format can ask about hosts: it imports neither catalogue nor grader."""
+    """The facts about hosts for formats, which import neither catalogue nor grader."""
 
     describe: Describe
     """Type and name of an algorithm to its notes in the catalogue."""
     findings: Callable[[HostRecord], Iterable[Finding]]
     """A host to its findings under no profile."""
     note: Callable[[str], None]
-    """Takes a remark for the user."""
+    """Called with a remark for the user."""
     primitives: Callable[[AlgorithmType, str], Sequence[Primitive]]
     """Type and name of an algorithm to its primitives, for an inventory of cryptography."""
     explain: Callable[[str], FindingText | None]
@@ -58,24 +58,24 @@ class ReportContext(NamedTuple):
     find_lines: Callable[[Iterable[SourceFile], Collection[str]], Mapping[str, tuple[str, int]]]
     """Files of targets, and targets, to file and line of each target that is there."""
     place: Callable[[], tuple[str, int] | None]
-    """Returns file and line of the record that is being added. None: it has none."""
+    """Returns file and line of the current record. None: it has no place."""
     remedy: Callable[[HostRecord], Remedy | None] = lambda _: None
-    """A host to what helps it under the profile of its first verdict. None: that profile is not known."""
+    """A host to its remedy under the profile of its first verdict. None: that profile is not known."""
     several: bool = True
     """Whether there is more than one host."""
     trend: Callable[[], Sequence[GradePoint]] = lambda: ()
-    """Returns the grades of earlier scans and this one, the oldest first. Empty: no history knows."""
+    """Returns the grades of earlier scans and this one, the oldest first. Empty: there is no history."""
     changes: Callable[[], Changes | None] = lambda: None
-    """Returns what changed since an older scan. None: there is none to compare with."""
+    """Returns the changes since an older scan. None: there is no older scan."""
     keys_changed_at: Callable[[HostRecord], float | None] = lambda record: None
-    """A host to when its keys changed, in seconds since 1970-01-01 UTC. None: no history knows."""
+    """A host to the last change of its keys, in seconds since 1970-01-01 UTC. None: not in a history."""
 
 
 class HostFormat(NamedTuple):
-    """A format of hosts one after the other, in one file. It has its own order, so it does not take `--by`."""
+    """A format of a sequence of hosts, in one file. It has its own order, so it does not take `--by`."""
 
     writer: Callable[[IO[bytes], ReportContext], HostWriter]
-    """Takes the stream of the file. Mostly a class."""
+    """Takes the stream of the file. Usually a class."""
 
 
 class FolderFormat(NamedTuple):

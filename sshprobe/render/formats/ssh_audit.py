@@ -41,7 +41,7 @@ _LARGER = "increase modulus size to 3072 bits or larger"
 
 
 class SshAuditWriter(HostWriter):
-    """Writes hosts as they come, as a list if there are several, without hosts that sent nothing, as ssh-audit does."""
+    """Writes hosts one by one, as a list if there are several, without hosts that sent nothing, like ssh-audit."""
 
     def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
         self._stream = stream

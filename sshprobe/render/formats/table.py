@@ -175,7 +175,7 @@ def _deadlines(view: ReportView, report: DeadlineReport, terminal: Terminal, ver
 
 
 def _satisfying(report: DeadlineReport) -> Iterator[str]:
-    """Yield sentences on the key exchanges that most mandates accept, once all dates have passed."""
+    """Yield sentences on the key exchanges that most documents accept after all dates."""
     mandates = [each.profile for each in report.mandates]
     best = [each for each in report.exchanges if each.accepted_for_ever_by]
     in_openssh = [each for each in best if each.in_openssh]

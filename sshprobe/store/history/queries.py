@@ -143,7 +143,7 @@ def _record(row: Any, begin: datetime) -> HostRecord:
 
 
 class StoredSighting(NamedTuple):
-    """A host in one scan: the ids of what was observed and judged, which `stored_records` reads."""
+    """A host in one scan: the ids of its observation and verdicts, which `stored_records` reads."""
 
     host: HostIdentity
     address: str | None

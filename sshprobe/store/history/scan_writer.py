@@ -223,7 +223,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _within(number: float, limit: int) -> int:
-    """Return a number rounded, or the nearest limit: records come from anywhere, and a column has a size."""
+    """Return a number rounded, or the nearest limit: records are not trusted, and a column has a size."""
     return round(min(max(number, -limit), limit))
 
 

@@ -16,7 +16,7 @@ from sshprobe.store.history.database import Database
 from sshprobe.store.history.tables import HOST, OBSERVATION, SCAN, SIGHTING, VERDICT
 
 MAX_PORTS = 5
-"""Ports of a host that an error lists."""
+"""The most ports of a host that an error lists."""
 
 
 class KnownHost(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
 
 
 def _elsewhere(name: str, ports: Sequence[int]) -> str:
-    """Return the endpoints that a history has of a host, in words, or where to look for hosts."""
+    """Describe the endpoints of a host in a history, or where to look for hosts."""
     if not ports:
         return "see `sshprobe history hosts`"
     more = len(ports) - MAX_PORTS

@@ -63,7 +63,7 @@ def import_scans(database: Database, records: Iterable[Record], source: str) -> 
 
 
 def _oldest(connection: Connection) -> str:
-    """Return when the oldest scan began. Changes that were sent before it cannot be found again."""
+    """Return the start of the oldest scan. Changes that were sent before it cannot be found again."""
     return connection.scalar(select(func.min(SCAN.c.started_at))) or ""
 
 
