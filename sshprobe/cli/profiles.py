@@ -227,7 +227,10 @@ def _saved_host(file: str, host: str | None) -> Observation:
 
 
 def waiver_notes(profile: Profile, today: date) -> list[str]:
-    """Return notes on the waivers of a profile: expired, for every host, for critical findings, or without effect."""
+    """Return notes on the waivers and deadlines of a profile.
+
+    A waiver can be expired, for every host, for critical findings, or without effect. A deadline can have passed.
+    """
     from sshprobe.grading import finding_types
     from sshprobe.profiles.host_patterns import host_pattern
 
@@ -243,6 +246,9 @@ def waiver_notes(profile: Profile, today: date) -> list[str]:
             notes.append(f"the waiver of {about} is for every host: `{wide[0]}`")
         if waiver.severity == "critical":
             notes.append(f"the waiver of {about} covers critical findings")
+    for deadline in profile.deadline:
+        if deadline.until < today:
+            notes.append(f"the deadline of {deadline.section} ({deadline.where}) passed on {deadline.until}")
     return notes
 
 
@@ -250,18 +256,26 @@ def fields(value: dict[str, Any], terminal: Terminal, indent: str = "") -> list[
     """Return a mapping as lines "name  value", wrapped; empty values are left out."""
 
     lines: list[str] = []
-    plain = {name: each for name, each in value.items() if each not in (None, "", [], (), {})}
+    filled = [(name, each) for name, each in value.items() if each not in (None, "", [], (), {})]
+    plain = dict(sorted(filled, key=lambda item: _is_nested(item[1])))
     width = max((len(name) for name, each in plain.items() if not isinstance(each, dict)), default=0) + 2
     for name, each in plain.items():
         label = f"{indent}{escape_unprintable(name)}"
         if isinstance(each, dict):
             inner = fields(each, terminal, indent + "  ")
             lines += ["", terminal.paint(label, "bold"), *inner] if inner else []
-        elif isinstance(each, (list, tuple)) and each and isinstance(each[0], dict):
+        elif _is_nested(each):
             for item in each:
                 lines += ["", terminal.paint(label, "bold"), *fields(item, terminal, indent + "  ")]
         else:
             text = ", ".join(map(str, each)) if isinstance(each, (list, tuple)) else str(each)
+            if isinstance(each, bool):
+                text = "yes" if each else "no"
             text = escape_unprintable(" ".join(text.split()))
             lines += terminal.wrap(text, indent=f"{indent}{'':<{width}}", first=f"{label:<{width + len(indent)}}")
     return lines
+
+
+def _is_nested(value: object) -> bool:
+    """Return whether a value is a table, or an array of tables."""
+    return isinstance(value, dict) or (isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], dict))

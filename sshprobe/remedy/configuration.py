@@ -10,7 +10,7 @@ from sshprobe.algorithms.openssh import NEWEST, OLDEST
 from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
 from sshprobe.model.errors import InputError
-from sshprobe.profiles import Profile
+from sshprobe.profiles import Deadline, Profile
 from sshprobe.profiles.sections import HostKeyRule
 from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.list_lines import NO_LINE, known_names, names_line, place, weak_names
@@ -106,9 +106,16 @@ def _settled(
     if not any(not line.startswith(("#", "Host ")) or line.startswith(f"# {NO_LINE}") for line in lines):
         raise InputError(f"{profile.id} has nothing that a line for {program} of OpenSSH {release} could say")
     notes = [f"# not verified: {profile.not_verified}"] if profile.not_verified else []
+    notes += [f"# {_end_of(profile, deadline)}" for deadline in profile.deadline]
     if program == "ssh" and profile.kind == "server":
         notes.append("# The document is about servers: these are its lists, set on a client.")
     return [f"# {profile.id} {profile.version}, for OpenSSH {release}: {profile.source}", *notes, f"# {head}", *lines]
+
+
+def _end_of(profile: Profile, deadline: Deadline) -> str:
+    kinds = f"{' and '.join(deadline.kinds)} {WORDS[deadline.section]}" if deadline.kinds else ""
+    what = ", ".join(filter(None, (kinds, *deadline.names)))
+    return f"{what}: until {deadline.until} ({profile.cite_deadline(deadline)})"
 
 
 def _protocol(profile: Profile, release: str, last: str, problems: list[str]) -> list[str]:

@@ -21,6 +21,23 @@ HOSTS = [
 ]
 
 
+PLAN = """\
+id = "ours"
+title = "Ours"
+version = "1"
+date = "2026"
+source = "wiki"
+extends = "mozilla-modern"
+
+[[deadline]]
+section = "mac"
+names = ["hmac-sha1"]
+until = 2026-01-31
+document = "Plan"
+where = "page 1"
+"""
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> str:
     write(tmp_path / "r.jsonl", HOSTS)
@@ -75,9 +92,7 @@ def test_the_mandates_contradict_each_other_on_hybrids(saved: str, capsys: pytes
 
 def test_the_dates_of_a_company(saved: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ours = tmp_path / "ours.toml"
-    head = 'id = "ours"\ntitle = "Ours"\nversion = "1"\ndate = "2026"\nsource = "wiki"\nextends = "mozilla-modern"\n'
-    date = '[[deadline]]\nsection = "mac"\nnames = ["hmac-sha1"]\nuntil = 2026-01-31\ndocument = "Plan"\nwhere = "1"\n'
-    ours.write_text(head + date)
+    ours.write_text(PLAN)
     report = read(capsys, saved, "--profile", str(ours))
     (found,) = report["deadlines"]
     assert (found["hosts"], found["late"]) == (["192.0.2.1:22", "192.0.2.3:22"], 2)
@@ -109,3 +124,20 @@ def test_a_grade_as_of_another_day(saved: str, capsys: pytest.CaptureFixture[str
 def test_what_is_wrong_is_named(words: list[str], message: str, saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([saved if word == "FILE" else word for word in words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_profile_is_shown_and_checked_with_its_deadlines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "show", "us-eo-14412"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["until", "2030-12-31"] in lines
+    assert ["checked", "no"] in lines
+    assert lines.index([]) > next(number for number, line in enumerate(lines) if line[:1] == ["remark"])
+    assert main(["profiles", "show", "us-eo-14412", "--format", "sshd_config"]) == 0
+    line = (
+        "# classical key exchange methods: until 2030-12-31 (US executive order 14412 (FR 2026-12909), section 4(b): "
+    )
+    assert any(each.startswith(line) for each in capsys.readouterr().out.splitlines())
+    ours = tmp_path / "ours.toml"
+    ours.write_text(PLAN)
+    assert main(["profiles", "check", "--strict", str(ours)]) == 2
+    assert "note: the deadline of mac (page 1) passed on 2026-01-31\n" in capsys.readouterr().out

@@ -5,7 +5,7 @@ The day of the scan counts, or `Profile.at`. Without either, a deadline neither 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from sshprobe.algorithms import AlgorithmType, canonical, lookup
@@ -64,21 +64,18 @@ def applies_to(deadline: Deadline, name: str) -> bool:
 
 
 def _day_not_known(host: GradedHost) -> Iterator[str]:
-    if host.profile.deadline and any(finding.severity == "note" for finding in _found(host, undated_only=True)):
+    if host.profile.deadline and None in standings(host.profile, host.observation) and any(_found(host)):
         yield "the day of the scan, which the deadlines of the profile depend on"
 
 
 @check(*DEADLINE.values(), missing=_day_not_known)
-def deadlines(host: GradedHost) -> Iterator[Finding]:
+def deadlines(host: GradedHost) -> Iterable[Finding]:
     """Find algorithms on offer with a deadline: one finding each, by the strictest deadline that has passed."""
-    return _found(host)
+    return _found(host) if host.profile.deadline else ()
 
 
-def _found(host: GradedHost, *, undated_only: bool = False) -> Iterator[Finding]:
-    passed = standings(host.profile, host.observation)
-    if not passed or (undated_only and None not in passed):
-        return
-    pairs = list(zip(host.profile.deadline, passed, strict=True))
+def _found(host: GradedHost) -> Iterator[Finding]:
+    pairs = list(zip(host.profile.deadline, standings(host.profile, host.observation), strict=True))
     for category in DEADLINE:
         ours = [pair for pair in pairs if pair[0].section == category]
         for offer in host.offers.get(category, {}).values() if ours else ():
