@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from sshprobe.cli.saved_sweeps import WorkLine
 from sshprobe.cli.standard_streams import standard_input
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
+from sshprobe.views.changes import GONE_AFTER
 
 if TYPE_CHECKING:
     from sshprobe.model.records import SilentRecord
@@ -38,7 +39,7 @@ class NoEarlierScan(InputError):
     """A history has no scan of the same targets before the new one."""
 
 
-def changes_between(builder: ChangesBuilder, old: int, *, gone_after: int = 3) -> Changes:
+def changes_between(builder: ChangesBuilder, old: int, *, gone_after: int = GONE_AFTER) -> Changes:
     """Return what changed from scan `old` to the last one, with today's day for waivers."""
     return builder.build(today=f"{datetime.now(UTC):%Y-%m-%d}", old=old, gone_after=gone_after)
 
@@ -55,7 +56,8 @@ def read_files(names: Sequence[str]) -> tuple[ChangesBuilder, int]:
         for status, hosts in record.hosts.items():
             for place in hosts:
                 host, _, port = place.rpartition(":")
-                builder.add_silent(host.strip("[]"), int(port), status)
+                if port.isascii() and port.isdigit():
+                    builder.add_silent(host.strip("[]"), int(port), status)
 
     for name in names:
         shown = "standard input" if name == "-" else name
@@ -70,38 +72,45 @@ def read_files(names: Sequence[str]) -> tuple[ChangesBuilder, int]:
     return builder, 0
 
 
-def read_history(words: str, scans: Sequence[str], since: datetime | None) -> tuple[ChangesBuilder, int]:
+def read_history(
+    words: str, scans: Sequence[str], since: datetime | None, *, gone_after: int = GONE_AFTER
+) -> tuple[ChangesBuilder, int]:
     """Return scans of a history, and the number of the old one.
 
     `words`: the name of the history. `scans`: old and new, only the new one, or none for the latest. Without an old
-    one, it is the last scan of the same targets before the new one, or before `since`.
+    one, it is the last scan of the same targets before the new one, or before `since`. `gone_after`: see `Changes`.
     """
     with contextlib.closing(open_database(words)) as database:
         from sshprobe.store.history import queries
 
+        named = [queries.find_scan(database, each) for each in scans]
         every = queries.scans(database)[::-1]
+        place = {scan.id: number for number, scan in enumerate(every)}
         if len(every) < 2:
             raise NoEarlierScan("has fewer than two scans", source=database.name)
-        new = queries.find_scan(database, scans[-1]) if scans else _latest(every)
-        if len(scans) == 2:
-            old = queries.find_scan(database, scans[0])
-            if old.id == new.id:
-                raise InputError(f"{new.scan_id} is the old and the new scan", source=database.name)
-            if every.index(old) > every.index(new):
-                order = f"{old.scan_id} began after {new.scan_id}: name the old scan first"
-                raise InputError(order, source=database.name)
-        until = every.index(new)
+        new = named[-1] if named else _latest(every)
         targets = _targets(database, new)
-        alike = [scan for scan in every[:until] if _targets(database, scan) == targets]
-        if len(scans) < 2:
-            if not alike:
-                words = f"no scan before {new.scan_id} has the same targets: name the old one"
-                raise NoEarlierScan(words, source=database.name)
+        alike = [scan for scan in every[: place[new.id]] if _targets(database, scan) == targets]
+        if len(named) == 2:
+            old = _checked(named[0], new, place, database)
+        elif alike:
             old = _old(alike, since)
-        first = every.index(old)
-        chosen = _few([scan for scan in alike if every.index(scan) > first])
-        before = [scan for scan in alike if every.index(scan) < first][-EARLIER_SCANS:]
-        return _read(database, [*before, old, *chosen, new]), len(before)
+        else:
+            lacking = f"no scan before {new.scan_id} has the same targets: name the old one"
+            raise NoEarlierScan(lacking, source=database.name)
+        between = _few([scan for scan in alike if place[scan.id] > place[old.id]])
+        earlier = [scan for scan in alike if place[scan.id] < place[old.id]][-max(EARLIER_SCANS, gone_after) :]
+        return _read(database, [*earlier, old, *between, new]), len(earlier)
+
+
+def _checked(old: Scan, new: Scan, place: Mapping[int, int], database: Database) -> Scan:
+    """Return the old scan. Raises `InputError` if it is not older than the new one."""
+    if old.id == new.id:
+        raise InputError(f"{new.scan_id} is the old and the new scan", source=database.name)
+    if place[old.id] > place[new.id]:
+        order = f"{old.scan_id} began after {new.scan_id}: name the old scan first"
+        raise InputError(order, source=database.name)
+    return old
 
 
 def _few(scans: list[Scan]) -> list[Scan]:

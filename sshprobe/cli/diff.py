@@ -111,7 +111,7 @@ def diff(
         from sshprobe.cli.notifying import Notifier
 
         notifier = Notifier(notify)
-    builder, old = _read(scans, history, since, from_files=from_files)
+    builder, old = _read(scans, history, since, gone_after, from_files=from_files)
     changes = changes_between(builder, old, gone_after=gone_after)
     text = render(changes, format_, terminal() if output is None else Terminal(), verbose=verbose)
     if output is None:
@@ -131,7 +131,7 @@ def diff(
 
 
 def _read(
-    scans: tuple[str, ...], history: str | None, since: datetime | None, *, from_files: bool
+    scans: tuple[str, ...], history: str | None, since: datetime | None, gone_after: int, *, from_files: bool
 ) -> tuple[ChangesBuilder, int]:
     if from_files:
         if since is not None:
@@ -147,7 +147,7 @@ def _read(
     if since is not None and len(scans) > 1:
         raise click.UsageError("`--since` finds the old scan: name only the new one, or none")
     assert history is not None  # or they are files
-    return read_history(history, scans, since)
+    return read_history(history, scans, since, gone_after=gone_after)
 
 
 def _notify(notifier: Notifier, changes: Changes, history: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 
 from sshprobe.model.errors import InputError, missing_extra
@@ -24,14 +25,22 @@ def check_channels(destinations: list[Destination]) -> None:
 def send_text(destination: Destination, title: str, text: str) -> None:
     """Send a message once. Raises `NotDelivered`."""
     with _silence():
-        body = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}\n..."
+        body = _harmless(text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}\n...")
         channel = _apprise(destination)
         try:
-            delivered = bool(channel) and channel.notify(title=title, body=body, body_format="text")
+            delivered = bool(channel) and channel.notify(title=_harmless(title), body=body, body_format="text")
         except Exception as error:  # a plugin can raise any exception, and its text can contain the URL
             raise NotDelivered(type(error).__name__) from None
     if not delivered:
         raise NotDelivered("the channel did not accept it")
+
+
+_MENTION = re.compile(r"@(?=everyone|here|channel|all\b)", re.IGNORECASE)
+
+
+def _harmless(text: str) -> str:
+    """Return text that mentions nobody and links to nothing: servers send parts of it, and chats read markup."""
+    return _MENTION.sub("(at)", text.translate({ord("<"): "(", ord(">"): ")"}))
 
 
 def _apprise(destination: Destination):  # type: ignore[no-untyped-def] # Apprise has no types

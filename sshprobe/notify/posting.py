@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import http.client
+import ssl
 import time
 from collections.abc import Callable
 from typing import IO, Any
@@ -77,7 +78,7 @@ def post(url: str, body: bytes, *, id: str, secret: bytes) -> None:
             raise _refusal(error) from None
     except URLError as error:
         raise NotDelivered(_reason(error.reason)) from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotDelivered(_reason(error)) from None
 
 
@@ -94,6 +95,10 @@ def _reason(error: object) -> str:
     """Return the reason of a failed connection, without text that could contain a URL."""
     if isinstance(error, TimeoutError):
         return f"no answer within {ANSWER_TIMEOUT:g} s"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "the certificate of the server is not valid"
+    if isinstance(error, ssl.SSLError):
+        return "TLS failed"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__

@@ -88,9 +88,12 @@ def test_apprise(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[
         url = server.url.replace("http://", "json://").partition("?")[0]
         destination = Destination("line 1", f"{url}?token=hidden", is_http=False)
         check_channels([destination])
-        send_text(destination, "a title", "some text" * 1000)
+        send_text(
+            destination, "a title", "<!channel> <http://evil.example|a> @everyone a@openssh.com" + "some text" * 1000
+        )
         assert b"a title" in server.taken[0].body
         assert b"..." in server.taken[0].body
+        assert b"(!channel) (http://evil.example|a) (at)everyone a@openssh.com" in server.taken[0].body
         with pytest.raises(NotDelivered, match=r"^the channel did not accept it$"):
             send_text(destination, "a title", "text")
     with pytest.raises(InputError, match="line 2: is not a URL that Apprise knows"):

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import socket
+import ssl
+import tempfile
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from sshprobe.notify import posting
 from sshprobe.notify.posting import NotDelivered, deliver, post
@@ -102,4 +110,28 @@ def test_an_answer_that_is_not_http() -> None:
         thread.start()
         with pytest.raises(NotDelivered, match=r"^BadStatusLine$"):
             post(f"http://127.0.0.1:{server.getsockname()[1]}/hidden", b"{}", id="a", secret=b"")
+        thread.join()
+
+
+def test_a_certificate_that_is_not_valid() -> None:
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hidden")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(1)).sign(key, None)
+    with tempfile.NamedTemporaryFile() as file, socket.create_server(("127.0.0.1", 0)) as server:
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        file.write(made.public_bytes(Encoding.PEM) + secret)
+        file.flush()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file.name)
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                context.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(NotDelivered, match=r"^the certificate of the server is not valid$"):
+            post(f"https://127.0.0.1:{server.getsockname()[1]}/hidden", b"{}", id="a", secret=b"")
         thread.join()
