@@ -165,9 +165,12 @@ class CycloneDxWriter(HostWriter):
             if primitive.family == "DH" and is_group_exchange(name):
                 sizes = [each.modulus_bits for each in host.group_exchange or () if each.algorithm == name]
             elif primitive.family in ("RSA", "DSA") and category == "host_key":
-                sizes = [key.bits for key in keys if primitive.family.lower()[:2] in key.type]
+                sizes = [key.bits for key in keys if primitive.family in self._families(key)]
             for size in dict.fromkeys(sizes or [None]):
                 yield self._ref(with_size(primitive, size))
+
+    def _families(self, key: HostKey) -> set[str]:
+        return {each.family for each in self._context.primitives("host_key", key.type)}
 
     def _ref(self, primitive: Primitive) -> str:
         if primitive.name not in self._primitives and len(self._primitives) >= _MOST_PRIMITIVES:

@@ -79,6 +79,8 @@ def test_a_server_lists_names_of_ssh_as_suites_with_their_primitives() -> None:
     found = algorithms(document)
     assert found["X25519"] == {"primitive": "key-agree", "nistQuantumSecurityLevel": 0, "curve": "X25519"}
     assert found["RSA-3072"]["parameterSetIdentifier"] == "3072"
+    old = algorithms(inventory("cyclonedx", [captured("openssh-5.3p1"), captured("openssh-6.7p1")]))
+    assert [name for name in old if name.startswith("DSA")] == ["DSA-1024"]
     assert algorithms(inventory("cyclonedx-1.7", [host]))["X25519"]["ellipticCurve"] == "other/Curve25519"
 
 
