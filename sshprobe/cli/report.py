@@ -146,7 +146,7 @@ def report(
                 writer.add(_with_fleet_findings(record, index))
             writer.finish(summary())
         return ExitCode.OK if count or saved.silent else ExitCode.NOTHING_SCANNED
-    seen = _builder(by, fleet, wanted, dated)
+    seen = _builder(by, fleet, index, wanted, dated)
     for record in _chosen(saved.hosts(), wanted, index, line):
         counts.add(record)
         seen.add(record)
@@ -210,14 +210,13 @@ def _chosen(hosts: Iterator[HostRecord], wanted: HostFilter, index: FleetIndex, 
 def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
     """Return the saved findings and those under no profile: older records have no weakness codes."""
     from sshprobe.cli.neutral_profile import findings_of
-    from sshprobe.grading import key_findings
 
     saved = [finding for verdict in record.verdicts for finding in verdict.findings]
-    return [*findings_of(record, fleet=index), *saved, *record.fleet_findings, *key_findings(record, index)]
+    return [*findings_of(record, fleet=index), *saved, *record.fleet_findings]
 
 
 def _builder(
-    by: str, fleet: FleetReport, wanted: HostFilter, dated: Sequence[Profile]
+    by: str, fleet: FleetReport, index: FleetIndex, wanted: HostFilter, dated: Sequence[Profile]
 ) -> AlgorithmBuilder | DeadlineBuilder | HostBuilder | KeyBuilder | LabelBuilder:
     from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder, LabelBuilder
 
@@ -229,9 +228,8 @@ def _builder(
         return LabelBuilder()
     if by == "deadline":
         return deadline_builder(dated)
-    from sshprobe.grading import FleetIndex, key_findings
+    from sshprobe.grading import key_findings
 
-    index = FleetIndex(fleet)
     if wanted.wants_findings:
 
         def find(record: HostRecord) -> list[Finding]:
