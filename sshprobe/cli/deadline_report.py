@@ -102,6 +102,9 @@ def _exchanges(accepted: dict[str, dict[str, Acceptance]]) -> list[ExchangeUse]:
                     in_openssh=entry is not None and bool(entry.openssh_in_code),
                     accepted_by=[profile for profile, answer in answers.items() if answer.is_accepted],
                     accepted_for_ever_by=[profile for profile, answer in answers.items() if answer.lasts],
+                    not_recommended_by=[
+                        profile for profile, answer in answers.items() if answer.lasts and not answer.is_recommended
+                    ],
                 )
             )
     found.sort(key=lambda each: (-len(each.accepted_for_ever_by), -len(each.accepted_by), not each.in_openssh))

@@ -61,6 +61,8 @@ class ExchangeUse(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of profiles that accept it before their dates."""
     accepted_for_ever_by: list[str]
     """Ids of profiles that accept it after all their dates."""
+    not_recommended_by: list[str]
+    """Ids of profiles of these whose documents do not recommend it."""
 
 
 class DeadlineReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,9 +84,11 @@ def test_the_mandates_contradict_each_other_on_hybrids(saved: str, capsys: pytes
     best = report["exchanges"][0]
     assert best["accepted_for_ever_by"] == ["asd-ism", "bsi-tr-02102-4", "nist-ir-8547", "us-eo-14412"]
     assert (best["algorithm"], best["in_openssh"]) == ("mlkem1024nistp384-sha384", False)
+    assert best["not_recommended_by"] == ["asd-ism"]
     assert main(["report", saved, "--by", "deadline"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "Of those that an OpenSSH has, mlkem768x25519-sha256 (all but asd-ism and cnsa-2.0) and sntrup761x" in text
+    assert "mlkem1024nistp384-sha384 (all but cnsa-2.0; asd-ism does not recommend it) and mlkem1024-sha384" in text
     assert "satisfy 3 of 5 mandates after all dates. 1 server did not show all lists." in text
 
 

@@ -186,7 +186,9 @@ def _satisfying(report: DeadlineReport) -> Iterator[str]:
             for each in found:
                 if len(each.accepted_for_ever_by) == most:
                     others = [mandate for mandate in mandates if mandate not in each.accepted_for_ever_by]
-                    named.append(each.algorithm + f" (all but {' and '.join(others)})" * bool(others))
+                    remarks = [f"all but {' and '.join(others)}"] if others else []
+                    remarks += [f"{mandate} does not recommend it" for mandate in each.not_recommended_by]
+                    named.append(each.algorithm + f" ({'; '.join(remarks)})" * bool(remarks))
             satisfy = "satisfies" if len(named) == 1 else "satisfy"
             yield f"{which}, {' and '.join(named)} {satisfy} {most} of {len(mandates)} mandates after all dates."
 
