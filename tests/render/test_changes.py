@@ -12,7 +12,7 @@ from sshprobe.render.changes import FORMATS, render
 from sshprobe.render.changes.markdown import code
 from sshprobe.render.changes.words import short_host
 from sshprobe.render.text.terminal import Terminal
-from tests.views.changed_scans import OTHER, PLAIN, WEAK, compare, key, keys, with_verdict
+from tests.views.changed_scans import OTHER, PLAIN, STEADY, WEAK, compare, key, keys, with_verdict
 from tests.views.test_changes import FACTS, PRESENCE, VERDICTS
 
 SCREEN = Terminal(width=80, cuts=True)
@@ -50,7 +50,8 @@ def test_each_change_has_its_words_and_fits_a_screen(name: str) -> None:
     text = render(changes, "table", SCREEN, verbose=False)
     assert max(map(len, text.splitlines())) <= 80
     assert ("\n\n" in text.split("unchanged.")[1]) == bool(expected)
-    assert ("Nothing got worse." in text) == (not changes.worse)
+    assert ("Nothing got worse" in text) == (not changes.worse)
+    assert ("in what both scans saw" in text) == (bool(changes.not_compared) and not changes.worse)
     assert render(changes, "markdown", SCREEN, verbose=True).startswith("# What changed\n\n**")
 
 
@@ -93,6 +94,13 @@ def test_two_scans_in_a_minute_differ_by_their_seconds() -> None:
         text = render(changes, format_, SCREEN, verbose=False)
         assert "12:00:05 UTC" in text
         assert "12:00:40 UTC" in text
+
+
+def test_two_scans_without_a_common_host() -> None:
+    text = render(compare([PLAIN], [STEADY]), "table", SCREEN, verbose=False)
+    assert "No host answered in both scans." in text
+    weak = render(compare([OTHER], [OTHER, with_verdict("C", findings=[WEAK])]), "table", SCREEN, verbose=False)
+    assert "Worse on 1 host: 1 new host with findings of medium or above." in weak
 
 
 def test_many_hosts_are_one_row() -> None:

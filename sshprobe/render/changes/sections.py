@@ -73,9 +73,15 @@ def verdict(changes: Changes) -> str:
         count(len(grades), "grade fell", "grades fell") if grades else "",
         f"{count(len(stopped), 'verdict')} no longer compliant" if stopped else "",
         f"{count(len(findings), 'new finding')} of medium or above" if findings else "",
-        f"{count(len(new), 'new host')} with such findings" if new else "",
+        f"{count(len(new), 'new host')} with {'such findings' if findings else 'findings of medium or above'}"
+        if new
+        else "",
     ]
-    return f"Worse on {count(len(hosts), 'host')}: {', '.join(filter(None, found))}." if hosts else "Nothing got worse."
+    if hosts:
+        return f"Worse on {count(len(hosts), 'host')}: {', '.join(filter(None, found))}."
+    if not changes.compared:
+        return "No host answered in both scans."
+    return "Nothing got worse in what both scans saw." if changes.not_compared else "Nothing got worse."
 
 
 def _several_profiles(changes: Changes) -> bool:
