@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
+from sshprobe.model import timestamps
 from sshprobe.model.lasting import HostIdentity, identity_of
 from sshprobe.model.observation import Status, endpoint
 from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
@@ -211,8 +212,9 @@ class ChangesBuilder:
     def _notes(self, old: int, new: int) -> list[Note]:
         before, after = self._scans[old], self._scans[new]
         tools = {scan.header.tool for scan in (before, after) if scan.header is not None}
+        began = [timestamps.parse(scan.started_at) for scan in (before, after)]
         found: dict[Note, bool] = {
-            "order": before.started_at > after.started_at,
+            "order": began[0] is not None and began[1] is not None and began[0] > began[1],
             "old_incomplete": not before.is_complete,
             "new_incomplete": not after.is_complete,
             "versions": len(tools) > 1,

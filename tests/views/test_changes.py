@@ -586,3 +586,4 @@ def test_an_algorithm_and_its_consequences() -> None:
 def test_order_and_versions_are_noted() -> None:
     headers = [{"started_at": day(9)}, {"tool": "sshprobe 0.2.0"}]
     assert compare([PLAIN], [PLAIN], headers=headers).notes == ["order", "versions"]
+    assert compare([PLAIN], [PLAIN], headers=[{"started_at": "then"}, {}]).notes == []
