@@ -42,18 +42,18 @@ MOST_OF_OURS = 215
 """Modules of `sshprobe` that one scan may import: each takes some 0.2 ms."""
 
 
-async def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
-    return await python("-m", "sshprobe", *arguments, cwd=cwd)
+async def run(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
+    return await python("-m", "sshprobe", *arguments, cwd=cwd, **environment)
 
 
-async def python(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+async def python(*arguments: str, cwd: Path, **environment: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-W",
         "error",
         *arguments,
         cwd=cwd,
-        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin", **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -77,6 +77,13 @@ async def test_one_host_is_scanned(openssh: StartOpenSSH, tmp_path: Path) -> Non
     assert "in /etc/ssh/sshd_config:" in out
     assert "    PasswordAuthentication no" in out.splitlines()
     assert "3 connections" in out
+
+
+async def test_a_default_host_fits_on_one_screen(openssh: StartOpenSSH, tmp_path: Path) -> None:
+    server = await openssh()
+    _, out, _ = await run("scan", target(server), cwd=tmp_path, COLUMNS="80")
+    assert sum(-(-max(len(line), 1) // 80) for line in out.splitlines()) <= 24
+    assert "    KexAlgorithms -diffie-hellman-group14-sha256" in out.splitlines()
 
 
 async def test_one_host_loads_only_needed_modules(openssh: StartOpenSSH, tmp_path: Path) -> None:
