@@ -64,8 +64,9 @@ class Terminal(msgspec.Struct, frozen=True):
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
-_UNSAFE = re.compile(rb"\\[bfnrtu]|[^ -~]")
-"""Matches what JSON of printable text never contains."""
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_ESCAPED = re.compile(rb"\\[bfnrtu]")
+"""JSON of printable text has only these bytes, and no match. One expression for both takes ten times as long."""
 
 
 def printable(struct: Struct) -> Struct:
@@ -74,7 +75,8 @@ def printable(struct: Struct) -> Struct:
     Records of our own scans are already escaped and stay unchanged. Other records are not trusted, so a format for
     people calls this once for the whole record, and no field is forgotten.
     """
-    if _UNSAFE.search(msgspec.json.encode(struct)) is None:
+    encoded = msgspec.json.encode(struct)
+    if not encoded.translate(None, _PRINTABLE) and _ESCAPED.search(encoded) is None:
         return struct
     return msgspec.convert(_printable(msgspec.to_builtins(struct)), type(struct))
 
