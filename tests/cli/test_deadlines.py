@@ -11,6 +11,7 @@ import pytest
 
 from sshprobe.cli import main
 from tests.cli.test_cli_commands import write
+from tests.profiles.sample_profile import HEAD
 from tests.sample_records import captured, failed
 
 HOSTS = [
@@ -21,14 +22,8 @@ HOSTS = [
 ]
 
 
-PLAN = """\
-id = "ours"
-title = "Ours"
-version = "1"
-date = "2026"
-source = "wiki"
-extends = "mozilla-modern"
-
+PLAN = f"""\
+{HEAD}
 [[deadline]]
 section = "mac"
 names = ["hmac-sha1"]

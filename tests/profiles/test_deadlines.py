@@ -10,15 +10,7 @@ import pytest
 
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import Deadline, load_profile, parse_profile
-
-HEAD = """\
-id = "ours"
-title = "Ours"
-version = "7"
-date = "2026-11-21"
-source = "the wiki"
-extends = "mozilla-modern"
-"""
+from tests.profiles.sample_profile import HEAD
 
 MODERN = "a803c76811400357"
 """The beginning of the digest of mozilla-modern, from before deadlines existed."""
