@@ -30,6 +30,7 @@ class EarlierScans:
         records: names of the files of records.
         older: the name of an older file.
         history: the name of a history. It must have the scan of the records, or it shows no changes.
+        optional: go on without a history that cannot be opened, with a note. Else that raises `InputError`.
         header: returns the header of the records. It is called after they are read.
     """
 
@@ -39,11 +40,21 @@ class EarlierScans:
         older: str | None,
         history: str | None,
         header: Callable[[], SweepRecord | None],
+        *,
+        optional: bool,
     ) -> None:
         self._records = records
         self._older = older
         self._history = history
         self._header = header
+        if history is not None:
+            try:
+                open_database(history).close()
+            except InputError as error:
+                if not optional:
+                    raise
+                note(f"no earlier scans are shown: {error}")
+                self._history = None
 
     def changes(self) -> Changes | None:
         """Return the changes since the older file, or since the last scan of the same targets before this one."""

@@ -136,7 +136,8 @@ def report(
         if format_ == "html":
             from sshprobe.cli.earlier_scans import EarlierScans
 
-            earlier = EarlierScans(records, older, history, lambda: saved.header)
+            named = context.get_parameter_source("history") is ParameterSource.COMMANDLINE
+            earlier = EarlierScans(records, older, history, lambda: saved.header, optional=not named)
             asked = asked._replace(changes=earlier.changes, trend=earlier.trend)
         elif format_ == "prometheus" and history is not None:
             asked = asked._replace(keys_changed_at=_key_changes(history))

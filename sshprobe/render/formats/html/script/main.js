@@ -102,7 +102,9 @@ function remembered(name) {
 
 function follow() {
   let waiting = false;
+  let printing = false;
   const redraw = () => {
+    if (printing) return; // print has its own rows, and its layout fires "resize"
     if (!waiting) requestAnimationFrame(() => ((waiting = false), table?.draw()));
     waiting = true;
   };
@@ -110,8 +112,8 @@ function follow() {
   addEventListener("resize", redraw);
   addEventListener("hashchange", () => show());
   document.querySelector(".skip").addEventListener("click", skip);
-  addEventListener("beforeprint", () => table?.draw(true));
-  addEventListener("afterprint", () => table?.draw());
+  addEventListener("beforeprint", () => ((printing = true), table?.draw(true)));
+  addEventListener("afterprint", () => ((printing = false), table?.draw()));
 }
 
 /** The address names the view, so the link to the content must not change it. */

@@ -3,7 +3,7 @@
 
 const DRAWN_ALWAYS = 150; // up to this many rows are always drawn
 const MARGIN = 15; // rows that are drawn above and below the screen
-const PRINTED = 2000;
+const PRINTED = 1000;
 
 /**
  * A table. Columns: {id, title, cell(row), value(row), order(a, b), className, first: "descending"}.
@@ -78,7 +78,7 @@ class Table {
       pieces.push(this.drawn.get(at));
       next = at + 1;
     }
-    if (next < this.rows.length) pieces.push(this.space(this.rows.length - next, all));
+    if (next < this.rows.length) pieces.push(all ? this.rest(this.rows.length - next) : this.space(this.rows.length - next));
     for (const at of this.drawn.keys()) if (!wanted.includes(at)) this.drawn.delete(at);
     this.replace(pieces);
     this.measure();
@@ -129,10 +129,13 @@ class Table {
     location.hash = this.target(row);
   }
 
-  space(rows, isPrinted = false) {
-    const words = isPrinted ? `${count(rows, "more row")} on the screen` : "";
-    const cell = element("td", { colspan: this.columns.length }, words);
-    if (!isPrinted) cell.style.height = `${rows * this.height}px`;
+  rest(rows) {
+    return element("tr", {}, element("td", { colspan: this.columns.length }, `${count(rows, "more row")} on the screen`));
+  }
+
+  space(rows) {
+    const cell = element("td", { colspan: this.columns.length });
+    cell.style.height = `${rows * this.height}px`;
     return element("tr", { class: "space", "aria-hidden": "true" }, cell);
   }
 
