@@ -25,7 +25,6 @@ from typing import Any
 import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
-from sshprobe.net import EpollNetwork
 from sshprobe.platform import file_access, signals, sockets, system
 
 ROOT = Path(__file__).parents[1]
@@ -173,7 +172,6 @@ def test_the_fast_path_needs_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sockets.has_poll_set() is (sys.platform == "linux")
     monkeypatch.delattr(select, "epoll", raising=False)
     assert not sockets.has_poll_set()
-    assert not EpollNetwork.works()
 
 
 def test_workers_are_forked_on_linux_with_one_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:

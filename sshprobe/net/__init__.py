@@ -12,6 +12,7 @@ from sshprobe.net.network import (
     Handler,
     Network,
 )
+from sshprobe.platform.sockets import has_poll_set
 
 __all__ = [
     "CLOSED",
@@ -32,7 +33,7 @@ __all__ = [
 
 def open_network() -> Network:
     """Return an open network on the running loop: the fastest one with the descriptors that are available."""
-    if EpollNetwork.works():
+    if has_poll_set():
         fast = EpollNetwork()
         try:
             fast.open()

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from functools import partial
 
 from sshprobe.net.addresses import Address
-from sshprobe.net.errors import network_error, no_connection_in_time
+from sshprobe.net.errors import network_error
 from sshprobe.net.network import LINGER_BYTES, Action, Connection, Exchange, Handler, Network
 from sshprobe.platform.sockets import MORE_COMES
 
@@ -64,7 +64,6 @@ class AsyncioConnection(Connection):
     def __init__(self, network: AsyncioNetwork, handler: Handler, address: Address, port: int) -> None:
         super().__init__(network, handler, address, port)
         self._wanted_deadline = 0.0
-        self._is_made = False
         self._socket: socket.socket
         self._task: asyncio.Task[None]
 
@@ -75,7 +74,7 @@ class AsyncioConnection(Connection):
         if not self.network.is_open:
             return
         self.timeout = timeout
-        self._is_made = self._is_closing = self._ended = False
+        self.is_made = self._is_closing = self._ended = False
         self._discarded = 0
         self._wanted_deadline = 0.0
         self.failure = None
@@ -131,17 +130,12 @@ class AsyncioConnection(Connection):
             self._task.cancel()  # the task closes the socket after the loop has stopped watching it
 
     def expire(self) -> None:
-        """Call the handler: the deadline has passed."""
+        """Report that the deadline has passed, at the second look."""
         if self.deadline == self._wanted_deadline:
             self.deadline += SECOND_LOOK
             return
         self._wanted_deadline = 0.0  # it has passed: the same deadline later is a new wait
-        if not self._is_made:
-            self.break_off(no_connection_in_time(self.timeout))
-        elif self._is_closing:
-            self.end(still_open=True)
-        else:
-            self.perform(self.handler.expired())
+        super().expire()
 
     # -- the task ----------------------------------------------------------------------------------------------------
 
@@ -154,7 +148,7 @@ class AsyncioConnection(Connection):
             failure = self.network.connect_failure(error, self.address, own)
             self.act(lambda: self.break_off(failure))
             return
-        self._is_made = True
+        self.is_made = True
         self.network.last_made = self.address
         self.act(self.handler.connected)
         came: bytes | OSError = b"?"
@@ -187,13 +181,10 @@ class AsyncioConnection(Connection):
 
     def _take(self, came: bytes | OSError) -> None:
         """Process data, the end of the stream, or a failure."""
-        self._ended = isinstance(came, OSError) or not came
         if isinstance(came, OSError):
-            if self._is_closing:
-                self.end(still_open=False)
-            else:
-                self.break_off(network_error(came))
-        elif self._is_closing:
+            self.failure, came = network_error(came), b""
+        self._ended = not came
+        if self._is_closing:
             self._discarded += len(came)
             if not came or self._discarded >= LINGER_BYTES:
                 self.end(still_open=bool(came))

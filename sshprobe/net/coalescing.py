@@ -8,6 +8,7 @@ few connections there is none.
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import Protocol
 
 COALESCE_EVENTS = 64
@@ -29,12 +30,10 @@ class Rounds(Protocol):
 
     made: int
     is_open: bool
+    poll: select.epoll
 
-    def watch(self) -> None:
-        """Serve a round as soon as there is an event."""
-
-    def unwatch(self) -> None:
-        """Do not serve rounds automatically."""
+    def on_readable(self) -> None:
+        """Serve a round, because there is an event."""
 
     def serve(self) -> int:
         """Serve a round. Return how many connections had events."""
@@ -51,11 +50,15 @@ class Coalescing:
         self._seconds = 0.0  # recent average between rounds
         self._events = 1.0  # recent average per round
 
+    def watch(self) -> None:
+        """Serve a round as soon as there is an event."""
+        self._loop.add_reader(self._network.poll.fileno(), self._network.on_readable)
+
     def round_served(self, began: float, events: int) -> None:
         """Delay the next round if that justifies a timer. `began`: the start of the last one, by the loop's clock."""
         wait = self._wait(began, events)
         if wait > MIN_COALESCE:
-            self._network.unwatch()
+            self._loop.remove_reader(self._network.poll.fileno())
             self._timer = self._loop.call_at(began + wait, self._serve)
 
     def _wait(self, began: float, events: int) -> float:
@@ -77,9 +80,10 @@ class Coalescing:
             self._timer = self._loop.call_at(began + self._wait(began, events), self._serve)
         else:  # after a time without events, the next one is served at once
             self._timer = None
-            self._network.watch()
+            self.watch()
 
     def cancel(self) -> None:
         """Serve no further round."""
+        self._loop.remove_reader(self._network.poll.fileno())
         if self._timer is not None:
             self._timer.cancel()

@@ -22,7 +22,7 @@ from operator import attrgetter
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.coalescing import COALESCE_FROM, Coalescing
-from sshprobe.net.errors import NetworkError, network_error, no_connection_in_time
+from sshprobe.net.errors import NetworkError, network_error
 from sshprobe.net.network import LINGER_BYTES, Action, Connection, Exchange, Handler, Network
 from sshprobe.platform.sockets import (
     MORE_COMES,
@@ -31,7 +31,6 @@ from sshprobe.platform.sockets import (
     POLL_READABLE,
     POLL_TO_THE_END,
     STREAM_NONBLOCKING,
-    has_poll_set,
     poll_set,
 )
 
@@ -70,22 +69,16 @@ class EpollNetwork(Network):
         self.connections: dict[int, EpollConnection] = {}
         """The connections with a socket, by its number."""
 
-    @staticmethod
-    def works() -> bool:
-        """Whether this system has epoll(7)."""
-        return has_poll_set()
-
     def open(self) -> None:
         """Begin."""
         self.poll: select.epoll = poll_set()
         super().open()
         self._coalescing = Coalescing(self)
-        self.watch()
+        self._coalescing.watch()
 
     def close(self) -> None:
         """Close every connection and cancel every timer. No event follows."""
         if self.is_open:
-            self.unwatch()
             self._coalescing.cancel()
             super().close()
             self.poll.close()
@@ -100,15 +93,8 @@ class EpollNetwork(Network):
 
     # -- rounds ------------------------------------------------------------------------------------------------------
 
-    def watch(self) -> None:
-        """Serve a round as soon as there is an event."""
-        self.loop.add_reader(self.poll.fileno(), self._on_readable)
-
-    def unwatch(self) -> None:
-        """Do not serve rounds automatically."""
-        self.loop.remove_reader(self.poll.fileno())
-
-    def _on_readable(self) -> None:
+    def on_readable(self) -> None:
+        """Serve a round now, and the next one later if there are many connections."""
         began = self.loop.time()
         events = self.serve()
         if self.made >= COALESCE_FROM and events and self.is_open:
@@ -155,8 +141,7 @@ class EpollNetwork(Network):
     def _end_round(self) -> None:
         """Send and dial for the connections that deferred it."""
         self.in_round = False
-        to_send, self.to_send = self.to_send, []
-        to_dial, self.to_dial = self.to_dial, []
+        to_send, to_dial, self.to_send, self.to_dial = self.to_send, self.to_dial, [], []
         if self.is_open:  # otherwise the data is already sent
             for connections, action in ((to_send, EpollConnection.send_now), (to_dial, EpollConnection.dial_now)):
                 for connection in connections:
@@ -175,8 +160,6 @@ class EpollConnection(Connection):
         super().__init__(network, handler, address, port)
         self.step = 0
         """The number of its events. Each new connection begins at a multiple of `STEPS`."""
-        self.is_made = False
-        """Whether the other side accepted it."""
         self._unsent: bytes | None = None
         self._came: bytes | OSError | None = None
 
@@ -259,12 +242,14 @@ class EpollConnection(Connection):
             self.network.last_made = self.address
             self.perform(self.handler.connected())
         while came is not None and self.is_open:
-            self._ended = not came
             if isinstance(came, OSError):
-                self._failed(network_error(came))
-                break
+                self.failure, came = network_error(came), b""
+            self._ended = not came
             if self._is_closing:
-                self._discard(came)
+                self._discarded += len(came)
+                if not came or self._discarded >= LINGER_BYTES:
+                    self.close()
+                    self.handler.closed(still_open=bool(came))
             elif self._ended and self.failure is not None:
                 self.break_off(self.failure)
             else:
@@ -283,18 +268,6 @@ class EpollConnection(Connection):
         except OSError as error:
             return error
 
-    def _discard(self, came: bytes) -> None:
-        self._discarded += len(came)
-        if not came or self._discarded >= LINGER_BYTES:
-            self.close()
-            self.handler.closed(still_open=bool(came))
-
-    def _failed(self, error: NetworkError) -> None:
-        if self._is_closing:
-            self.end(still_open=False)
-        else:
-            self.break_off(error)
-
     def dial_now(self) -> None:
         """Begin to connect."""
         try:
@@ -307,17 +280,16 @@ class EpollConnection(Connection):
             code = made.connect_ex(self.address.socket_address(self.port) if "%" in ip else (ip, self.port))
         except OSError as error:
             code = error.errno or errno.EINVAL
-        if code not in _CONNECTING:
-            failure = self._connect_failure(code)
-            made.close()
-            self.fail_soon(failure)
-            return
+        failure = None if code in _CONNECTING else self._connect_failure(code)
         self._number = made.fileno()
         try:
-            self.network.poll.register(self._number, POLL_EVERYTHING)
+            if failure is None:
+                self.network.poll.register(self._number, POLL_EVERYTHING)
         except OSError as error:  # watched descriptors per user have a limit too: epoll(7), max_user_watches
+            failure = network_error(error)
+        if failure is not None:
             made.close()
-            self.fail_soon(network_error(error))
+            self.fail_soon(failure)
             return
         self.network.connections[self._number] = self
         self.is_open = True
@@ -328,34 +300,21 @@ class EpollConnection(Connection):
         return self.network.connect_failure(OSError(code, os.strerror(code)), self.address, self._socket)
 
     def send_now(self) -> None:
-        """Send the pending data, and close our side if it is the last. A failure is reported later, after received
-        data."""
+        """Send the pending data, and close our side if it is the last. A failure is reported after received data."""
         data, self._unsent = self._unsent, None
         if data is None:
             return  # sent before it was closed
         try:
-            if not self._is_closing:
-                if self._socket.send(data) != len(data):
-                    raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
-                if self.step % STEPS > FIRST_STEPS:
-                    self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-                return
-            if data:
-                self._socket.send(data, MORE_COMES)
-            self._socket.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            if not self.is_open:
-                return
             if self._is_closing:
+                if data:
+                    self._socket.send(data, MORE_COMES)
+                self._socket.shutdown(socket.SHUT_WR)
+            elif self._socket.send(data) != len(data):
+                raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+            elif self.step % STEPS > FIRST_STEPS:
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        except OSError as error:
+            if self.is_open and self._is_closing:
                 self.end(still_open=False)
-            else:
+            elif self.is_open:
                 self.failure = network_error(error)
-
-    def expire(self) -> None:
-        """Report that the deadline has passed."""
-        if not self.is_made:
-            self.break_off(no_connection_in_time(self.timeout))
-        elif self._is_closing:
-            self.end(still_open=True)
-        else:
-            self.perform(self.handler.expired())

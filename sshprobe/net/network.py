@@ -18,7 +18,7 @@ import msgspec
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.clock import Clock, Timer, Timers, running_clock
-from sshprobe.net.errors import REJECTED, NetworkError, connect_error, is_rejected_here
+from sshprobe.net.errors import REJECTED, NetworkError, connect_error, is_rejected_here, no_connection_in_time
 
 _log = logging.getLogger("sshprobe")
 
@@ -92,6 +92,9 @@ class Connection(ABC):
         """The time of the call of `expire`, by the network's clock."""
         self.is_open = False
         """Whether there is a socket."""
+        self.is_made = False
+        """Whether the other side accepted it."""
+        self._is_closing = False  # by `CloseGracefully`
         self.timeout = 0.0
         """The timeout of the connect in seconds, for its error."""
         self.failure: NetworkError | None = None
@@ -114,9 +117,14 @@ class Connection(ABC):
     def close(self) -> None:
         """Close at once, even with data unread; data to be sent goes to the system first. No event follows."""
 
-    @abstractmethod
     def expire(self) -> None:
-        """Treat the deadline as passed."""
+        """Report that the deadline has passed."""
+        if not self.is_made:
+            self.break_off(no_connection_in_time(self.timeout))
+        elif self._is_closing:
+            self.end(still_open=True)
+        else:
+            self.perform(self.handler.expired())
 
     def act(self, action: Callable[[], Action | None]) -> None:
         """Run an action, such as a call of the handler. A bug in it affects only this connection."""

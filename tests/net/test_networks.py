@@ -18,9 +18,8 @@ from typing import Any
 
 import pytest
 
-from sshprobe.net import LINGER_BYTES, Address, EpollNetwork, Network, open_network
-from sshprobe.net.asyncio_network import AsyncioNetwork
-from sshprobe.platform.sockets import loop_factory
+from sshprobe.net import LINGER_BYTES, Address, AsyncioNetwork, EpollNetwork, Network, open_network
+from sshprobe.platform.sockets import has_poll_set, loop_factory
 from tests.net.recorder import LOOPBACK, Do, Recorder, listening, silent_port
 
 Scenario = Callable[[Network], Awaitable[None]]
@@ -40,7 +39,7 @@ def run(request: pytest.FixtureRequest) -> Run:
     factory = factories[request.param] if request.param in factories else loop_factory()
     if request.param == "uvloop" and factory is None:
         pytest.skip("there is no uvloop for this system")
-    if request.param == "epoll" and not EpollNetwork.works():
+    if request.param == "epoll" and not has_poll_set():
         pytest.skip("there is no epoll on this system")
 
     async def scene(scenario: Scenario) -> None:
@@ -637,7 +636,7 @@ def test_many_connections_at_once(run: Run) -> None:
 
 async def test_the_network_of_this_system_is_opened() -> None:
     network = open_network()
-    assert type(network) is (EpollNetwork if EpollNetwork.works() else AsyncioNetwork)
+    assert type(network) is (EpollNetwork if has_poll_set() else AsyncioNetwork)
     assert Recorder(network, 22).connection.address == LOOPBACK
     network.close()
 
