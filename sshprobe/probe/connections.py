@@ -223,9 +223,8 @@ class Connections:
         self._made_before, self._is_first_try = None if self._is_first_try else self.made, False
         return now
 
-    def pause(self, *, names_a_user: bool = False) -> ProbeGenerator[float]:
-        """Wait until the next connection may be made, and return the time."""
-        now = self.clock()
+    def pause(self, now: float, *, names_a_user: bool = False) -> ProbeGenerator[float]:
+        """Wait until the next connection may be made, and return the time. `now`: the time before."""
         seconds = self.delay(now, names_a_user=names_a_user)
         if seconds:
             yield Pause(seconds)
@@ -233,12 +232,12 @@ class Connections:
         self._last_start = now
         return now
 
-    def connect(self, *, names_a_user: bool) -> ProbeGenerator[Conversation]:
+    def connect(self, now: float, *, names_a_user: bool) -> ProbeGenerator[Conversation]:
         """Connect to the address that answered before, or to the first one that answers now.
 
         Raises `NetworkError`, or `ConnectionEnded`.
         """
-        now = yield from self.pause(names_a_user=names_a_user)
+        now = yield from self.pause(now, names_a_user=names_a_user)
         candidates = self.candidates
         failure: NetworkError | None = None
         for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):

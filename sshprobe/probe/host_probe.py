@@ -51,12 +51,12 @@ class HostProbe(HostState):
         return effects if self._trace is None else traced(effects, self._trace, clock)
 
     def _all_effects(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
-        started = self.connections.begin(clock)
+        started = now = self.connections.begin(clock)
         self._status.begin()
         self.retry_later, self.resource_error = False, None
         try:
-            while (yield from self._one_connection()):
-                pass
+            while (yield from self._one_connection(now)):
+                now = clock()
             yield from self._fallback()
         except (ConnectionEnded, NetworkError) as error:
             self.failed(error.with_traceback(None))
@@ -75,7 +75,7 @@ class HostProbe(HostState):
             from sshprobe.probe.asyncssh_fallback import ask_asyncssh  # few hosts need it
 
             connections = self.connections
-            now = yield from connections.pause(names_a_user=True)
+            now = yield from connections.pause(connections.clock(), names_a_user=True)
             connections.stages.add("authentication")
             timeout = min(self._options.timeout, connections.host_deadline - now)
             ask = partial(ask_asyncssh, connections, kexinit, self._options, timeout, self.facts, self._progress)
@@ -83,13 +83,15 @@ class HostProbe(HostState):
 
     # -- one connection ------------------------------------------------------------------------------------------------
 
-    def _one_connection(self) -> ProbeGenerator[bool]:
-        """Make one connection and ask the questions of the plan. Returns whether there are more."""
+    def _one_connection(self, now: float) -> ProbeGenerator[bool]:
+        """Make one connection, from `now` on, and ask the questions of the plan. Returns whether there are more."""
         connections, planned = self.connections, self._planned
         if self._trace is not None:
             self._trace.log(describe_exchange(planned))
         early = planned if connections.start_early else None
-        conversation = yield from connections.connect(names_a_user=planned is not None and planned.suite is not None)
+        conversation = yield from connections.connect(
+            now, names_a_user=planned is not None and planned.suite is not None
+        )
         exchange: ExchangePlan | None = None
         trouble: ConnectionEnded | None = None
         try:
