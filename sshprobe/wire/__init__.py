@@ -3,7 +3,7 @@
 Start reading at `sshprobe.wire.transport`. Each module is one concept of RFC 4251 to 4254:
 
     transport       one connection: calls and events        states          its states and transitions, a table
-    handshake       one key exchange                        authentication  one "none" request
+    handshake       one key exchange                        authentication  answers to one "none" request
     kex/            the key exchange methods                codec           the data types
     messages        payloads as values                      identification  the first line, and lines before it
     framing         packet_length, interface of ciphers     ciphers         encrypted packets, and their keys

@@ -1,4 +1,4 @@
-"""One "none" request for the authentication methods of a user (RFC 4252 section 5.2), after both NEWKEYS."""
+"""The answers to a "none" request for the authentication methods of a user (RFC 4252 section 5.2)."""
 
 from __future__ import annotations
 
@@ -23,19 +23,13 @@ _EVENTS: dict[int, Callable[[bytes], Event]] = {
 }
 
 
-class MethodsRequest:
-    """The request for `user`. `at_once`: it is sent with the service request, not after SERVICE_ACCEPT."""
+class AuthenticationReader:
+    """Reads the encrypted packets up to the answer to a "none" request."""
 
-    def __init__(self, user: bytes, *, at_once: bool) -> None:
-        service_request, none_request = msg.service_request(b"ssh-userauth"), msg.userauth_none_request(user)
-        self.first = (service_request, none_request) if at_once else (service_request,)
-        """The payloads after our NEWKEYS."""
-        self.second = None if at_once else none_request
-        """The payload that answers SERVICE_ACCEPT."""
-        self._read = 0
+    _packets = 0
 
     def read(self, payload: bytes, sequence: int, *, expected: bool) -> tuple[Event | None, bytes | None]:
-        """Return the event of an encrypted packet after SERVICE_ACCEPT or beside it, and the payload that answers it.
+        """Return the event of a packet other than SERVICE_ACCEPT, and the payload that answers it.
 
         `sequence`: the packet's number. `expected`: the state has an entry for its message. Raises
         `RemoteProtocolError`.
@@ -43,8 +37,8 @@ class MethodsRequest:
         number = payload[0]
         if number == msg.NEWKEYS:
             raise RemoteProtocolError("a second NEWKEYS")
-        self._read += 1
-        if self._read > AUTHENTICATION_PACKETS:
+        self._packets += 1
+        if self._packets > AUTHENTICATION_PACKETS:
             raise LimitExceeded(f"more than {AUTHENTICATION_PACKETS} packets before an answer to the request")
         if not expected:
             return None, msg.unimplemented(sequence)

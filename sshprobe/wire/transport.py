@@ -21,7 +21,7 @@ from typing import final
 
 from sshprobe.wire import events, states
 from sshprobe.wire import messages as msg
-from sshprobe.wire.authentication import MethodsRequest
+from sshprobe.wire.authentication import AuthenticationReader
 from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.events import Event
 from sshprobe.wire.framing import PLAIN_BLOCK, UINT32, PacketCipher, bad_length, packet_lengths
@@ -98,8 +98,7 @@ class ClientTransport:
         self.state = State.IDENTIFICATION
         self.outgoing = identification + b"\r\n"
         """Bytes to send. The caller who sends them sets this to b""."""
-        self._in = bytearray()
-        self._eof = False
+        self._in, self._eof = bytearray(), False
         self._byte_limit = byte_limit
         self._room = byte_limit  # bytes that may still be received
         self.has_more = False
@@ -113,6 +112,7 @@ class ClientTransport:
         self._sent = 0  # sequence number of the next packet to send, modulo 2**32
         self._packets = states.PACKETS  # the packets that each state allows
         self._handshake = Handshake(identification, key_pairs)
+        self._answers = AuthenticationReader()
         self._held: tuple[bytes, ...] = ()  # payloads for `send_held`
 
     # -- calls ---------------------------------------------------------------------------------------------------
@@ -170,13 +170,14 @@ class ClientTransport:
         after = self._after(states.REQUEST_METHODS)
         if self._handshake.keys is None:
             raise LocalProtocolError(states.CALLS[states.REQUEST_METHODS])
-        self._request = MethodsRequest(user, at_once=at_once)
         self._send(_NEWKEYS)
         self._opener, self._sealer = self._make_ciphers(*self._handshake.keys)
         if self._handshake.strict:
             self._sent = 0
         self.state = after
-        self._held = self._request.first
+        service_request, none_request = msg.service_request(b"ssh-userauth"), msg.userauth_none_request(user)
+        self._held = (service_request, none_request) if at_once else (service_request,)
+        self._none_request = None if at_once else none_request  # where it is sent after SERVICE_ACCEPT
         if not alone:
             self.send_held()
 
@@ -299,9 +300,9 @@ class ClientTransport:
             if self.state is not before:  # UNIMPLEMENTED, and our request has an older form
                 answer = self._handshake.run.start_again()
         elif number == msg.SERVICE_ACCEPT and before is State.SERVICE:
-            answer = self._request.second
+            answer = self._none_request
         elif before in _ENCRYPTED:
-            event, answer = self._request.read(payload, sequence, expected=number in TRANSITIONS[before])
+            event, answer = self._answers.read(payload, sequence, expected=number in TRANSITIONS[before])
         elif number != msg.NEWKEYS:
             event, answer, outcome = self._handshake.read(payload, before, is_first=sequence == 0)
             self._turn_out(before, outcome)

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from sshprobe.net import LINGER_BYTES, Address, AsyncioNetwork, EpollNetwork, Network, open_network
+from sshprobe.net import LINGER_BYTES, Address, EpollNetwork, Network, open_network
+from sshprobe.net.asyncio_network import AsyncioNetwork
 from sshprobe.platform.sockets import has_poll_set, loop_factory
 from tests.net.recorder import LOOPBACK, Do, Recorder, listening, silent_port
 
