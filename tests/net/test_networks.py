@@ -651,7 +651,8 @@ async def test_the_network_works_without_a_descriptor_for_epoll() -> None:
 
 ZONES = """
 import asyncio, socket
-from sshprobe.net import NETWORK, parse_ip
+from sshprobe.net import EpollNetwork, parse_ip
+from sshprobe.net.asyncio_network import AsyncioNetwork
 from sshprobe.platform.sockets import loop_factory
 from tests.net.recorder import Recorder
 
