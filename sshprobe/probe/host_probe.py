@@ -17,7 +17,7 @@ from sshprobe.net import CloseGracefully, Exchange, NetworkError
 from sshprobe.probe.connections import EXCHANGE, IDENTIFICATION, KEXINIT, METHODS, SLOW_IDENTIFICATION, Conversation
 from sshprobe.probe.early_end import ConnectionEnded, is_refusal, throttled, without_identification, without_ssh_2
 from sshprobe.probe.effects import STILL_OPEN, ProbeGenerator, RunAsync
-from sshprobe.probe.host_state import HostState, log
+from sshprobe.probe.host_state import HostState, ProbeStatus, log
 from sshprobe.probe.plan import can_encrypt, negotiated_exchange
 from sshprobe.probe.plan_cache import next_exchange
 from sshprobe.probe.probe_progress import NARROW, ExchangePlan
@@ -52,7 +52,7 @@ class HostProbe(HostState):
 
     def _all_effects(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
         started = now = self.connections.begin(clock)
-        self._status.begin()
+        self._status = ProbeStatus()
         self.retry_later, self.resource_error = False, None
         try:
             while (yield from self._one_connection(now)):

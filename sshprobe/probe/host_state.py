@@ -56,18 +56,13 @@ def unprobed(
 
 
 class ProbeStatus:
-    """The status of one host so far."""
+    """The status of one host in one try."""
 
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin a try. Earlier failures are over."""
-        self.status: Status = "ok"
-        self.error: str | None = None
-        self.local = False
-        """Whether this machine ran out of resources."""
-        self._bug = False
+    status: Status = "ok"
+    error: str | None = None
+    local = False
+    """Whether this machine ran out of resources."""
+    _bug = False
 
     def failed(self, error: Exception) -> None:
         """Record `error` as the end of the try."""
