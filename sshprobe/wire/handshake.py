@@ -11,6 +11,8 @@ import os
 from functools import lru_cache
 from operator import attrgetter
 
+import msgspec
+
 from sshprobe.wire import states
 from sshprobe.wire.client_kexinit import broad_guess, broad_kexinit, negotiate
 from sshprobe.wire.codec import strings
@@ -50,33 +52,33 @@ _negotiated = attrgetter(*NAME_LISTS[:8])  # all but the languages
 _encryption = attrgetter(*NAME_LISTS[2:8])
 
 
-class Handshake:
-    """One key exchange. `client_identification`: ours, without line end. `key_pairs`: see `KeyPairs`."""
+class Handshake(msgspec.Struct):
+    """One key exchange."""
 
-    def __init__(self, client_identification: bytes, key_pairs: KeyPairs | None) -> None:
-        self.method = ""
-        """The name of the method, once `choose` was called."""
-        self.run: KeyExchange
-        """Its run, from then on."""
-        self.server_identification = b""
-        self.strict = False
-        """Whether this is a strict key exchange (draft-ietf-sshm-strict-kex). We always offer it."""
-        self.outcome = ""
-        """The transition of `State.AGREED` that both KEXINITs determine, once both are known."""
-        self.breach = ""
-        """The error in the server's KEXINIT, for people; "" if there is none."""
-        self.keys: tuple[Suite, Secrets] | None = None
-        """The input of key derivation; None if nothing encrypted can follow."""
-        self._client_identification = client_identification
-        self._key_pairs = key_pairs
-        self._server: KexInit | None = None
-        self._server_kexinit = b""
-        self._client_kexinit = b""
-        self._is_first = True  # whether the server's KEXINIT was its first packet
-        self._proposed = False
-        self._expected: KexInit | None = None  # lists of an earlier connection that our KEXINIT answers
-        self._host_key_algorithm = ""
-        self._suite: Suite | None = None
+    client_identification: bytes
+    """Ours, without line end."""
+    key_pairs: KeyPairs
+    method: str = ""
+    """The name of the method, once `choose` was called."""
+    run: KeyExchange | None = None
+    """Its run, from then on."""
+    server_identification: bytes = b""
+    strict: bool = False
+    """Whether this is a strict key exchange (draft-ietf-sshm-strict-kex). We always offer it."""
+    outcome: str = ""
+    """The transition of `State.AGREED` that both KEXINITs determine, once both are known."""
+    breach: str = ""
+    """The error in the server's KEXINIT, for people; "" if there is none."""
+    keys: tuple[Suite, Secrets] | None = None
+    """The input of key derivation; None if nothing encrypted can follow."""
+    _server: KexInit | None = None
+    _server_kexinit: bytes = b""
+    _client_kexinit: bytes = b""
+    _is_first: bool = True  # whether the server's KEXINIT was its first packet
+    _proposed: bool = False
+    _expected: KexInit | None = None  # lists of an earlier connection that our KEXINIT answers
+    _host_key_algorithm: str = ""
+    _suite: Suite | None = None
 
     def propose(self) -> bytes:
         """Return the payload of a KEXINIT with all our algorithms."""
@@ -91,11 +93,12 @@ class Handshake:
         suite: Suite | None,
         request: GroupExchangeRequest | None,
         expected: KexInit | None,
-    ) -> bytes | None:
-        """Return the payload of the KEXINIT that names these algorithms, or None if `propose` has named them.
+    ) -> tuple[bytes | None, bytes]:
+        """Return the payloads of the KEXINIT that names these algorithms, and of the first message of the method.
 
-        It answers the server's KEXINIT, or `expected` where that has not been received. Raises `LocalProtocolError` for
-        a method that we do not speak, and for algorithms that were not negotiated.
+        The KEXINIT is None if `propose` has named the algorithms. Otherwise it answers the server's KEXINIT, or
+        `expected` if that has not been received. Raises `LocalProtocolError` for a method that we do not speak, and for
+        algorithms that were not negotiated.
         """
         server = self._server if expected is None else expected
         assert server is not None  # the state says so
@@ -103,7 +106,7 @@ class Handshake:
             agreed = negotiate(server)
             if agreed is None or (agreed.kex, agreed.host_key_algorithm) != (method, host_key_algorithm):
                 raise LocalProtocolError("not what was negotiated")
-        self.run = new_key_exchange(method, request, self._key_pairs)
+        self.run = run = new_key_exchange(method, request, self.key_pairs)
         self.method, self._host_key_algorithm, self._suite = method, host_key_algorithm, suite
         self._expected = expected
         kexinit = None
@@ -112,7 +115,7 @@ class Handshake:
             kexinit = self._client_kexinit = bytes((KEXINIT,)) + os.urandom(16) + rest
         if self._server is not None:
             self.outcome = self._agree(self._server)
-        return kexinit
+        return kexinit, run.first
 
     def read(self, payload: bytes, before: State, *, is_first: bool) -> tuple[Event | None, bytes | None, str]:
         """Read a packet that came in the state `before`. Return its event, the payload that answers it, and its result.
@@ -127,13 +130,15 @@ class Handshake:
             if self.method:
                 self.outcome = self._agree(server)
             return KexInitReceived(server), None, self.outcome
+        run = self.run
+        assert run is not None  # the state says so
         if before in GUESS_STATES:
-            event, message = self._read_guess(payload)
+            event, message = self._read_guess(run, payload)
             return event, message, "" if event is None else states.ANSWER
         if before in GROUP_STATES:
-            group, message = self.run.read_group(payload)
+            group, message = run.read_group(payload)
             return group, message, states.BAD_GROUP if message is None else ""
-        return self._read_reply(payload), None, ""
+        return self._read_reply(run, payload), None, ""
 
     def _agree(self, server: KexInit) -> str:
         """Return the transition that both KEXINITs determine."""
@@ -159,17 +164,19 @@ class Handshake:
         named = _negotiated(KexInit.parse(self._client_kexinit))
         return all(set(names[:1]) <= set(offered) for names, offered in zip(named, _negotiated(server), strict=True))
 
-    def _read_reply(self, payload: bytes) -> HostKeyReceived:
+    def _read_reply(self, run: KeyExchange, payload: bytes) -> HostKeyReceived:
         """Read the server's reply and verify its signature. Raises `RemoteProtocolError` if it is malformed."""
         kexinits = strings(self._client_kexinit, self._server_kexinit)
-        transcript = _identification_strings(self._client_identification, self.server_identification) + kexinits
-        algorithm, reply = self._host_key_algorithm, self.run.read_reply(payload)
+        transcript = _identification_strings(self.client_identification, self.server_identification) + kexinits
+        algorithm, reply = self._host_key_algorithm, run.read_reply(payload)
         host_key = _parse_host_key(algorithm, reply.host_key)
-        verified, secrets, deviation = _verify_reply(self.run, algorithm, host_key, reply, transcript)
+        verified, secrets, deviation = _verify_reply(run, algorithm, host_key, reply, transcript)
         self.keys = None if self._suite is None or secrets is None else (self._suite, secrets)
         return HostKeyReceived(host_key, verified, algorithm, self.method, deviation, self.keys is not None)
 
-    def _read_guess(self, payload: bytes) -> tuple[GroupReceived | HostKeyReceived | None, bytes | None]:
+    def _read_guess(
+        self, run: KeyExchange, payload: bytes
+    ) -> tuple[GroupReceived | HostKeyReceived | None, bytes | None]:
         """Ignore a wrong guess, but read the answer to our message. Return its event and our message, if any.
 
         RFC 4253 section 7 has us ignore the packet. But some servers announce a guess and send none: in their method
@@ -180,9 +187,9 @@ class Handshake:
             return None, None
         try:
             if METHODS[self.method].kind == "gex":
-                group, message = self.run.read_group(payload)
+                group, message = run.read_group(payload)
                 return (group, message) if message is not None else (None, None)
-            reply = self._read_reply(payload)
+            reply = self._read_reply(run, payload)
         except RemoteProtocolError:
             return None, None
         return (reply if reply.signature_verified else None), None

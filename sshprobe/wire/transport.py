@@ -111,7 +111,7 @@ class ClientTransport:
         self._received = 0  # sequence number of the next packet to read, modulo 2**32
         self._sent = 0  # sequence number of the next packet to send, modulo 2**32
         self._packets = states.PACKETS  # the packets that each state allows
-        self._handshake = Handshake(identification, key_pairs)
+        self._handshake = Handshake(identification, {} if key_pairs is None else key_pairs)
         self._answers = AuthenticationReader()
         self._held: tuple[bytes, ...] = ()  # payloads for `send_held`
 
@@ -145,7 +145,7 @@ class ClientTransport:
         other algorithms than `client_kexinit.negotiate` returns.
         """
         after = self._after(states.START if expected is None else states.START_EARLY)
-        kexinit = self._handshake.choose(kex, host_key_algorithm, suite, request, expected)
+        kexinit, first = self._handshake.choose(kex, host_key_algorithm, suite, request, expected)
         self.state = after
         if after is _AGREED:
             self._turn_out(_AGREED, self._handshake.outcome)
@@ -155,7 +155,7 @@ class ClientTransport:
         # Even before the server's lists the first message is not a guess (RFC 4253 section 7.1): our KEXINIT names one
         # method and one host key algorithm. With first_kex_packet_follows true, a server that prefers others but agrees
         # on these would have to ignore the message (section 7), as OpenSSH does (kex.c, proposals_match).
-        self._held = (self._handshake.run.first,)
+        self._held = (first,)
         if kexinit is not None:
             self._send(kexinit)
         if not alone:
@@ -297,7 +297,7 @@ class ClientTransport:
             return events.DisconnectReceived.parse(payload)
         event = answer = None
         if msg.IGNORE <= number <= msg.DEBUG:
-            if self.state is not before:  # UNIMPLEMENTED, and our request has an older form
+            if self.state is not before and self._handshake.run is not None:  # the request has an older form
                 answer = self._handshake.run.start_again()
         elif number == msg.SERVICE_ACCEPT and before is State.SERVICE:
             answer = self._none_request
