@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,6 +90,25 @@ def test_who_offers_an_algorithm(open_page: Open, content: bytes) -> None:
     expect(shown.locator(".about")).to_contain_text("Logjam")
     shown.get_by_label("Remove the filter Algorithm").click()
     expect(shown.locator(".count")).to_have_text("18 hosts")
+
+
+def test_each_row_says_what_is_true_of_its_hosts(open_page: Open, content: bytes) -> None:
+    shown = open_page(content, "#findings")
+    expected: Counter[str] = Counter()
+    for host in fleet():
+        for finding in host.verdicts[0].findings if host.verdicts else []:
+            if finding.id == "group_exchange.modulus":
+                expected[f"group exchange: {finding.message}"] += 1
+    assert len(expected) > 1
+    found = {}
+    for row in shown.locator("tbody tr", has_text="group_exchange.modulus").all():
+        _, words, _, number = row.locator("th, td").all_inner_texts()
+        found[words] = int(number)
+    assert found == expected
+    words, hosts = expected.most_common()[-1]
+    shown.get_by_role("link", name=words, exact=True).click()
+    expect(shown.locator(".count")).to_have_text(f"{hosts} of 18 hosts")
+    expect(shown.locator(".about")).to_contain_text(words)
 
 
 def test_lines_to_paste_are_the_ones_of_the_host(open_page: Open, content: bytes) -> None:

@@ -23,7 +23,8 @@ const FILTERS = {
   },
   finding: {
     name: "Finding",
-    test: (model, host, value) => model.found(host).some((each) => each.key === value || each.id === value),
+    test: (model, host, value) => model.found(host).some((each) => isFinding(each, value)),
+    words: (value) => value.split("|")[0],
   },
   weakness: {
     name: "Weakness",
@@ -64,6 +65,11 @@ const FILTERS = {
 function textOf(host) {
   host.text ??= [host.place, host.name, host.kind.software, ...host.labels].join("\n").toLowerCase();
   return host.text;
+}
+
+/** Whether a value is the id of a finding, with its algorithm or with all that it says. */
+function isFinding(finding, value) {
+  return [finding.id, finding.key, finding.exact].includes(value);
 }
 
 /** Return the hosts that match every filter. */

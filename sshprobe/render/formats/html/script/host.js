@@ -66,28 +66,39 @@ function alike(findings) {
 
 function findingItem(group) {
   const [first] = group;
-  const names = group.filter((each) => each.algorithm).map((each, at) => [at ? ", " : "", link(hostsWith({ finding: each.key }), foreign(each.algorithm))]);
+  const names = group.filter((each) => each.algorithm).map((each, at) => [at ? ", " : "", link(hostsWith({ finding: each.exact }), foreign(each.algorithm))]);
   const points = sum(group.map((each) => each.effect.points ?? 0));
-  const title = names.length ? [names, ": ", foreign(first.message)] : link(hostsWith({ finding: first.key }), foreign(first.message));
-  const observed = [...new Set(group.filter((each) => each.observed !== each.algorithm).map((each) => each.observed))].join("; ");
+  const title = names.length ? [names, ": ", foreign(first.message)] : link(hostsWith({ finding: first.exact }), foreign(first.message));
+  const observed = texts(group, (each) => (each.observed === each.algorithm ? "" : each.observed));
   return element("li", {},
     chip(first.severity),
     element("div", {},
       element("p", { class: "finding-title" }, element("span", { class: "quiet" }, `${CATEGORIES[first.category] ?? first.category} · `), title),
       facts([
-        ["To fix", first.remediation && foreign(first.remediation)],
-        ["Waiver", first.waived && foreign(`${first.waived.reason} (until ${first.waived.until})`)],
+        ["To fix", texts(group, (each) => each.remediation)],
+        ["Waiver", texts(group, (each) => each.waived && `${each.waived.reason} (until ${each.waived.until})`)],
       ]),
       element("details", { class: "reasons" }, element("summary", {}, "Reasons"), facts([
-        ["Observed", observed && foreign(observed)],
-        ["Expected", first.expected && foreign(first.expected)],
-        ["Cost", cost(points, first.effect.cap)],
-        ["Sources", first.references.length ? foreign(first.references.join("; ")) : null],
+        ["Observed", observed],
+        ["Expected", texts(group, (each) => each.expected)],
+        ["Cost", cost(points, lowestCap(group))],
+        ["Sources", texts(group, (each) => each.references.join("; "))],
       ]))));
 }
 
+/** Return a text of each finding, each once; null without any. */
+function texts(findings, textOfFinding) {
+  const found = [...new Set(findings.map(textOfFinding).filter(Boolean))];
+  return found.length ? foreign(found.join("; ")) : null;
+}
+
+function lowestCap(findings) {
+  const caps = findings.map((each) => each.effect.cap ?? null).filter((cap) => cap !== null);
+  return caps.length ? Math.min(...caps) : null;
+}
+
 function cost(points, cap) {
-  const words = [points ? count(points, "point") : null, cap === undefined || cap === null ? null : `at most ${cap} of 100`];
+  const words = [points ? count(points, "point") : null, cap === null ? null : `at most ${cap} of 100`];
   return words.filter(Boolean).join(", ");
 }
 

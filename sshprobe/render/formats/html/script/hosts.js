@@ -198,7 +198,7 @@ function filterChips(filters, remove) {
 function aboutFilters(model, filters, hosts) {
   const cards = [];
   const finding = filters.get("finding");
-  const known = finding && model.findings.find((each) => each.key === finding || each.id === finding);
+  const known = finding && model.findings.find((each) => isFinding(each, finding));
   if (known) cards.push(aboutFinding(known, model.texts[known.id]));
   const algorithm = model.algorithms.find((each) => each.id === filters.get("algorithm"));
   if (algorithm) cards.push(aboutAlgorithm(algorithm));

@@ -44,7 +44,7 @@ function listSearch(rows, textOfRow, more = () => true) {
 
 function findingsView(model) {
   const rows = model.byFinding().map(({ item, hosts }) => ({ finding: item, hosts }));
-  const target = (row) => hostsWith({ finding: row.finding.key });
+  const target = (row) => hostsWith({ finding: row.finding.exact });
   const table = new Table({
     caption: "Findings and the number of hosts with each",
     rows: [],

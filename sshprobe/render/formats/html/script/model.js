@@ -25,11 +25,12 @@ class Model {
     this.keys = tables.keys.map(([fingerprint, type, bits, verified, certificate]) => ({
       fingerprint, type, bits, verified, certificate,
     }));
-    this.findings = tables.findings.map((finding) => ({
-      ...finding,
-      key: finding.algorithm ? `${finding.id}/${finding.algorithm}` : finding.id,
-      counts: finding.severity !== "note" && !finding.waived,
-    }));
+    this.findings = tables.findings.map((finding) => {
+      const key = finding.algorithm ? `${finding.id}/${finding.algorithm}` : finding.id;
+      // One key can say different things of two hosts: a modulus of 1024 bits, and one of 2048.
+      const exact = `${key}|${finding.severity}|${finding.message}`;
+      return { ...finding, key, exact, counts: finding.severity !== "note" && !finding.waived };
+    });
     this.kinds = tables.kinds.map((kind) => this.kindOf(kind));
     this.hosts = hostsOf(tables, this);
     this.byPlace = new Map();
@@ -87,7 +88,7 @@ class Model {
 
   /** Call `each` with every finding that counts, and the hosts that have it. */
   byFinding() {
-    return grouped(this.hosts, (host) => this.found(host).filter((finding) => finding.counts), (finding) => finding.key);
+    return grouped(this.hosts, (host) => this.found(host).filter((finding) => finding.counts), (finding) => finding.exact);
   }
 
   byAlgorithm() {

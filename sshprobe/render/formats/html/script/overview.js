@@ -93,7 +93,7 @@ function tile(number, words, below, target, mood) {
 function commonCard(model) {
   const rows = model.byFinding().sort((a, b) => b.hosts.length - a.hosts.length || severityOrder(a.item, b.item)).slice(0, SHOWN_COMMON);
   if (!rows.length) return null;
-  const items = rows.map(({ item, hosts }) => element("li", {}, element("a", { class: "common-row", href: hostsWith({ finding: item.key }) },
+  const items = rows.map(({ item, hosts }) => element("li", {}, element("a", { class: "common-row", href: hostsWith({ finding: item.exact }) },
     chip(item.severity),
     element("span", { class: "common-words" }, findingWords(item)),
     element("span", { class: "bar-number" }, hosts.length.toLocaleString("en"), unseen(" hosts")))));
