@@ -105,13 +105,16 @@ async def _sweep(cases: list[Case], depth: Depth) -> Swept:
     return Swept(records, count, servers, good)
 
 
+each_case = pytest.mark.parametrize(
+    ("table", "case"),
+    # The table comes first: `tests.conftest.group_of` reads it.
+    [pytest.param(table, case, id=f"{table}-{case.name}") for table, cases in TABLES.items() for case in cases],
+)
 every_network = pytest.mark.parametrize("network", ["epoll", "asyncio"])
 
 
 @every_network
-@pytest.mark.parametrize(
-    ("table", "case"), [pytest.param(table, case, id=case.name) for table, cases in TABLES.items() for case in cases]
-)
+@each_case
 def test_a_hostile_server(table: str, case: Case, network: str) -> None:
     result = swept(table, network=network)
     server = result.servers[case.name]
@@ -157,9 +160,7 @@ def told_apart(record: HostRecord) -> HostRecord:
     )
 
 
-@pytest.mark.parametrize(
-    ("table", "case"), [pytest.param(table, case, id=case.name) for table, cases in TABLES.items() for case in cases]
-)
+@each_case
 def test_the_lists_of_a_hostile_server(table: str, case: Case) -> None:
     """The fast path gives the same record as the probe, with no more connections and no longer waits."""
     quick = swept(table, depth="lists", network="epoll")
