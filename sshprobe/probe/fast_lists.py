@@ -182,11 +182,8 @@ class ListsProbe(Generic[R]):
         template, identification = self._cached
         result = template.result(self.host, identification, self._started_at, self._duration())
         done = self._done
-        del (
-            self._connection,
-            self._done,
-            self._slot,
-        )  # they refer to this object: break the cycle, to free it at once
+        # They refer to this object: break the cycle, to free it at once.
+        del self._connection, self._done, self._slot
         done(result)
 
     def _drive(self) -> tuple[Driver, Action | None]:
