@@ -28,6 +28,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.render.formats import DEFAULT, FORMATS, WRITERS, format_names, load_format, suffixes
 
 if TYPE_CHECKING:
+    from sshprobe.cli.earlier_scans import EarlierScans
     from sshprobe.grading import FleetIndex
     from sshprobe.model.fleet import FleetReport
     from sshprobe.model.records import HostRecord, SummaryRecord
@@ -118,6 +119,12 @@ def report(
     refuse_inputs(output, (*records, *weak_keys, *([] if older is None else [older])))
     _check_earlier_scans(context, format_, records, wanted)
     lock_output(output)
+    earlier: EarlierScans | None = None
+    if format_ == "html":
+        from sshprobe.cli.earlier_scans import EarlierScans
+
+        named = context.get_parameter_source("history") is ParameterSource.COMMANDLINE
+        earlier = EarlierScans(records, older, history, lambda: saved.header, optional=not named)
     saved, fleet, count, line = read_and_compare(records, wanted, weak_keys)
     counts, index = SummaryBuilder(), FleetIndex(fleet)
 
@@ -133,11 +140,7 @@ def report(
             strict=lambda: saved.header is not None and bool(saved.header.strict),
             place=lambda: saved.place,
         )
-        if format_ == "html":
-            from sshprobe.cli.earlier_scans import EarlierScans
-
-            named = context.get_parameter_source("history") is ParameterSource.COMMANDLINE
-            earlier = EarlierScans(records, older, history, lambda: saved.header, optional=not named)
+        if earlier is not None:
             asked = asked._replace(changes=earlier.changes, trend=earlier.trend)
         elif format_ == "prometheus" and history is not None:
             asked = asked._replace(keys_changed_at=_key_changes(history))
