@@ -168,7 +168,9 @@ def _format_of(name: str) -> str:
 
 def _check_grades(changes: Changes) -> None:
     """Raise `InputError` if `--fail-on` has no verdicts to compare: what was not compared must not pass."""
-    if changes.compared and not changes.profiles and not changes.worse:
+    servers = [each for each in changes.new_hosts if each.software]
+    is_ungraded = bool(servers) and not any(each.grades for each in servers)
+    if (changes.compared or is_ungraded) and not changes.profiles and not changes.worse:
         raise InputError(
             "no host has verdicts of the same profile in both scans: grade both with `sshprobe grade --profile ID`",
             source="--fail-on",

@@ -43,6 +43,11 @@ class _Entry(NamedTuple):
     started_at: str
 
 
+def _moment(entry: _Entry) -> tuple[int, str]:
+    """Return the order of a record in time: seconds, then its text. One without a usable time is the oldest."""
+    return timestamps.parse(entry.started_at) or 0, entry.started_at
+
+
 def targets_of(header: SweepRecord | None) -> Hashable | None:
     """Return a description of a scan's targets, equal for scans of the same targets. None: not known."""
     asked = None if header is None else header.settings
@@ -50,6 +55,18 @@ def targets_of(header: SweepRecord | None) -> Hashable | None:
         return None
     files = tuple(each.name for each in (*asked.files, *asked.inventories, *asked.records))
     return (tuple(asked.targets), files, tuple(asked.ports), tuple(asked.exclude))
+
+
+def _exact_targets_of(header: SweepRecord | None) -> Hashable | None:
+    """Return a description that is equal only for scans of exactly the same hosts. None: not known, as of a stream."""
+    asked = None if header is None else header.settings
+    if asked is None:
+        return None
+    files = (*asked.files, *asked.inventories, *asked.records, *asked.exclude_files)
+    if any(each.digest is None for each in files) or "-" in asked.targets:
+        return None
+    chosen = (tuple(asked.statuses), tuple(asked.grades), asked.family, asked.all_addresses)
+    return (targets_of(header), tuple(each.digest for each in files), chosen)
 
 
 class ChangesBuilder:
@@ -168,7 +185,7 @@ class ChangesBuilder:
                 key = (entry.address or "" if by_address else "", entry.scan)
                 before = latest.get(key)
                 superseded += before is not None
-                if before is None or entry.started_at >= before.started_at:
+                if before is None or _moment(entry) >= _moment(before):
                     latest[key] = entry
             for address in sorted({address for address, _ in latest}):
                 place = endpoint(identity.name, identity.port)
@@ -184,10 +201,10 @@ class ChangesBuilder:
     def _was_target(self, host: HostSeries, scan: int) -> bool:
         """Return whether a scan without a record of a host had it as a target."""
         this = self._scans[scan]
-        targets = targets_of(this.header)
+        targets = _exact_targets_of(this.header)
         if not this.is_complete or targets is None:
             return False
-        return any(targets_of(self._scans[each].header) == targets for each in host.sightings)
+        return any(_exact_targets_of(self._scans[each].header) == targets for each in host.sightings)
 
     def _profile(self, scan: int, profile: str) -> ProfileScan:
         header = self._scans[scan].header

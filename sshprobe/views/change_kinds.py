@@ -46,7 +46,7 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     """When the first scan with the new answer began; RFC 3339, UTC."""
     seen_before: bool
-    """Whether an earlier scan saw the new key."""
+    """Whether an earlier scan saw the new key. Of `passing`: whether the keys are those of the old scan again."""
 
     @property
     def is_alarming(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from sshprobe.model.name_lists import FIELDS, LANGUAGES
 from sshprobe.model.observation import Depth
 from sshprobe.model.verdict import GRADES, SEVERITIES, Severity
-from sshprobe.views.host_series import Change, compare
+from sshprobe.views.host_series import Change, compare, only_between
 from sshprobe.views.observed_facts import all_fingerprints, authorities, certificates, facts_of, fingerprints, names
 from sshprobe.views.snapshots import FLEET, SERVICES, SeenFinding, SeenVerdict, Snapshot
 
@@ -101,13 +101,8 @@ class HostComparison:
         for type in sorted({type for _, seen in self._answers for type in seen.key_types}):
             points = self._points(partial(fingerprints, type=type))
             change = compare(points, self._old)
+            yield from self._passing(type, points, change)
             if change is None:
-                passed = {value for scan, value in points if scan > self._old and value and value != points[-1][1]}
-                if passed and points[-1][1]:
-                    last = max(scan for scan, value in points if value in passed)
-                    between = tuple(sorted(frozenset[str]().union(*passed) - points[-1][1]))
-                    what = ("passing", type, tuple(sorted(points[-1][1])), between, True)
-                    yield Compared("key", last, what)
                 yield from self._certificate(type)
             elif change.flaps or (self._several and change.new <= _seen_before(points)):
                 self._flapping.add(type)
@@ -125,6 +120,23 @@ class HostComparison:
             return
         for kind, type, old, new, change in found:
             yield Compared("key", change.since, (kind, type, old, new, change.seen_before))
+
+    def _passing(
+        self, type: str, points: Sequence[tuple[int, frozenset[str]]], change: Change[frozenset[str]] | None
+    ) -> Iterator[Compared]:
+        """Yield the keys of a type that only scans between the old and the new one saw.
+
+        If the type is in neither of them, a scan between counts only if all its keys were new: a server may have had
+        one more type for a while.
+        """
+        now = points[-1][1]
+        passed = only_between(points, self._old, change)
+        if change is None and not now:
+            before, at = all_fingerprints(self._before), dict(self._answers)
+            passed = {scan: value for scan, value in passed.items() if not before & all_fingerprints(at[scan])}
+        if passed:
+            between = tuple(sorted(frozenset[str]().union(*passed.values())))
+            yield Compared("key", max(passed), ("passing", type, tuple(sorted(now)), between, change is None))
 
     def _certificate(self, type: str) -> Iterator[Compared]:
         change = self._compare(type, partial(authorities, type=type), if_several=True)
@@ -211,17 +223,21 @@ class HostComparison:
 
     def _verdict(self, profile: str, new: SeenVerdict) -> Iterator[Compared]:
         points: list[tuple[int, Snapshot, SeenVerdict]] = []
+        without: list[tuple[int, Snapshot, tuple[SeenFinding, ...]]] = []
         for scan, seen in self._answers:
             verdict = next((each for each in seen.verdicts if each.profile == profile), None)
             if verdict is not None and self._incomparable(scan, verdict, new) is None:
                 points.append((scan, seen, verdict))
+            elif seen.status == "not_ssh":
+                without.append((scan, seen, ()))
         grade = compare([(scan, verdict.grade) for scan, _, verdict in points], self._old)
         if grade is not None and not self._alternates(grade):
             yield from self._grade(profile, grade, points)
         complies = compare([(scan, verdict.compliant) for scan, _, verdict in points], self._old)
         if complies is not None and not self._alternates(complies) and not (self._several and complies.new):
             yield from self._compliance(profile, complies)
-        yield from self._findings(profile, [(scan, seen, verdict.findings) for scan, seen, verdict in points])
+        findings = [(scan, seen, verdict.findings) for scan, seen, verdict in points]
+        yield from self._findings(profile, sorted([*findings, *without], key=lambda point: point[0]))
 
     def _compliance(self, profile: str, change: Change[bool | None]) -> Iterator[Compared]:
         if change.old is not None:  # a host that was not known to comply did not stop, or begin, to comply
@@ -240,7 +256,7 @@ class HostComparison:
         then, now, new = self._before.unseen, points[-1][1].unseen, points[-1][2]
         fell = GRADES.index(new.grade) > GRADES.index(old.grade)
         saw_more = (old.is_partial and not new.is_partial) or now < then
-        saw_less = (new.is_partial and not old.is_partial) or then < now
+        saw_less = (new.is_partial and not old.is_partial) or not now <= then
         if saw_more if fell else saw_less:
             reason = "saw_more" if fell else "saw_less"
             yield Compared("not_compared", change.since, ("grades", profile, reason, None))
@@ -260,19 +276,22 @@ class HostComparison:
         known: dict[tuple[str, str | None], SeenFinding] = {}
         for _, _, findings in points:
             known.update({(each.id, each.algorithm): each for each in findings})
+        is_unsure = self._several or self._now.facts.names_left_out > 0
         for key, finding in known.items():
+            earlier: Snapshot | None = None
             values: list[tuple[int, tuple[str, Severity] | None]] = []
             for scan, seen, findings in points:
                 here = next((each for each in findings if (each.id, each.algorithm) == key), None)
                 if here is not None:
+                    earlier = seen
                     values.append((scan, ("there" if here.waiver is None else "waived", here.severity)))
-                elif seen.saw(finding):
+                elif seen.saw(finding, earlier):
                     values.append((scan, None))
             change = compare(values, self._old)
             if change is None or self._alternates(change):
                 continue
             kind = _kind(change)
-            if kind is None or (self._several and kind in ("fixed", "milder")):
+            if kind is None or (is_unsure and kind in ("fixed", "milder")):
                 continue
             severity = finding.severity if kind != "fixed" or change.old is None else change.old[1]
             yield Compared("finding", change.since, (kind, profile, *key, severity, finding.message))

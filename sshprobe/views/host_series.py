@@ -57,6 +57,19 @@ def compare(points: Sequence[tuple[int, Value]], old: int) -> Change[Value] | No
     return Change(before, new, since, seen_before, flaps) if before != new or flaps else None
 
 
+def only_between(
+    points: Sequence[tuple[int, frozenset[str]]], old: int, change: Change[frozenset[str]] | None
+) -> dict[int, frozenset[str]]:
+    """Return the members of a set that only scans between `old` and the last one saw, by scan.
+
+    `change`: that of the set. With one, members in scans before `old` do not count either.
+    """
+    known = points[-1][1]
+    if change is not None:
+        known = known.union(change.old, *(value for scan, value in points if scan <= old))
+    return {scan: value - known for scan, value in points if scan > old and value - known}
+
+
 class HostSeries:
     """One host over all scans."""
 

@@ -92,22 +92,56 @@ class Snapshot(NamedTuple):
             return None
         return None if any(_key_type(name) == type for name in offered) else False
 
-    def saw(self, finding: SeenFinding) -> bool:
-        """Return whether the scan observed the facts of a finding, so that its absence has a meaning."""
+    def saw(self, finding: SeenFinding, earlier: Snapshot | None) -> bool:
+        """Return whether the scan observed the facts of a finding, so that its absence has a meaning.
+
+        `earlier`: the last scan before it with the finding, if any. The finding may still be there if this scan has
+        fewer requests for groups, or answers for fewer users.
+        """
         facts, category = self.facts, finding.category
+        if self.status == "not_ssh":
+            return True
         if category == "protocol":
             return facts.identification is not None
         if facts.kex_algorithms is None:
             return False
         if category == "group_exchange":
-            return facts.group_exchange is not None
+            return self._saw_groups and (earlier is None or self._repeats_requests_of(earlier))
         if finding.id.startswith("authentication.signature_"):
             return facts.extensions is not None
         if category == "authentication":
-            return facts.authentication_methods is not None
+            has_users = earlier is None or earlier.answered_users <= self.answered_users
+            return facts.authentication_methods is not None and has_users
         if category == "host_key" and finding.id.partition(".")[2] not in _OF_NAMES:
             return self.keys is not None and self.presents(finding.algorithm or "") is not None
         return True
+
+    @property
+    def _saw_groups(self) -> bool:
+        """Whether a group was requested, or the server offers no group exchange."""
+        facts = self.facts
+        if facts.group_exchange:
+            return True
+        offers = any(name.startswith(_GROUP_EXCHANGE) for name in facts.kex_algorithms or ())
+        return facts.group_exchange is not None and not offers
+
+    def _repeats_requests_of(self, earlier: Snapshot) -> bool:
+        """Return whether all earlier requests for groups were repeated, by the methods that are still on offer."""
+        made, repeated = (
+            {(each.algorithm, each.min, each.n, each.max) for each in seen.facts.group_exchange or ()}
+            for seen in (earlier, self)
+        )
+        offered = self.facts.kex_algorithms or ()
+        return {request for request in made if request[0] in offered} <= repeated
+
+    @property
+    def answered_users(self) -> set[str]:
+        """Users whose authentication methods the server listed."""
+        facts = self.facts
+        users = {user for user, answer in (facts.authentication_by_user or {}).items() if answer.methods is not None}
+        if facts.authentication_user is not None and facts.authentication_methods is not None:
+            users.add(facts.authentication_user)
+        return users
 
     @property
     def unseen(self) -> frozenset[Part]:
@@ -116,13 +150,16 @@ class Snapshot(NamedTuple):
         missing: dict[Part, bool] = {
             "name_lists": facts.kex_algorithms is None,
             "host_keys": self.keys is None,
-            "group_exchange": facts.group_exchange is None,
+            "group_exchange": not self._saw_groups,
             "authentication": facts.authentication_methods is None,
         }
         return frozenset(part for part, is_missing in missing.items() if is_missing)
 
 
-_OF_NAMES = frozenset({"forbidden", "unlisted", "weak", "dated", "missing", "stronger", "sha1_only"})
+_GROUP_EXCHANGE = "diffie-hellman-group-exchange-"
+"""Begins the names of group exchanges (RFC 4419)."""
+
+_OF_NAMES = frozenset({"deadline", "forbidden", "unlisted", "weak", "dated", "missing", "stronger", "sha1_only"})
 """Reasons of findings that depend on the name-list of host key algorithms, not on a key."""
 
 

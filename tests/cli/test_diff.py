@@ -74,6 +74,9 @@ def test_scans_without_a_common_profile_do_not_pass(folder: Path) -> None:
     write_scan(folder / "bare.jsonl", "cc", 28, bare)
     with pytest.raises(ValueError, match="no host has verdicts of the same profile in both scans"):
         diff(folder, "aa02.jsonl", "bare.jsonl", "--fail-on", "worse")
+    write_scan(folder / "none.jsonl", "dd", 20, WEEKS[1][1][2:])
+    with pytest.raises(ValueError, match="no host has verdicts of the same profile in both scans"):
+        diff(folder, "none.jsonl", "bare.jsonl", "--fail-on", "worse")  # all hosts are new, and not graded
     assert "only the old scan has this profile" in diff(folder, "aa02.jsonl", "bare.jsonl")
 
 

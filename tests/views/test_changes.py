@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sshprobe.model.lasting import identity_of
-from sshprobe.model.records import HostRecord, ProfileReference, SweepRecord
+from sshprobe.model.records import HostRecord, ProfileReference, SweepRecord, SweepSettings
 from sshprobe.views.change_builder import ChangesBuilder
 from sshprobe.views.changes import Changes
 from tests.sample_records import captured, failed, finding
@@ -581,6 +581,90 @@ def test_an_algorithm_and_its_consequences() -> None:
     kex = "diffie-hellman-group1-sha1"
     assert words_of(changes) == {f"kex +{kex}", f"finding new kex.unlisted {kex}", "grade B to D"}
     assert changes.worse
+
+
+def test_a_finding_that_was_not_looked_for_is_not_fixed() -> None:
+    small = finding("group_exchange.modulus", "high", None, "1024 bits")
+    password = finding("authentication.unlisted", "medium", "password", "the profile forbids it")
+    before = with_verdict("C", findings=[small, password, WEAK])
+    throttled = with_verdict("C", changed(status="partial", group_exchange=[]), findings=[password, WEAK])
+    assert words_of(compare([before], [throttled])) == {"not compared group_exchange new"}
+    larger = [msgspec.structs.replace(each, min=2048, n=2048) for each in GROUPS]
+    fewer_groups = with_verdict("C", changed(group_exchange=larger), findings=[password, WEAK])
+    assert not compare([before], [fewer_groups]).findings
+    other_user = with_verdict("C", changed(authentication_user="git"), findings=[small, WEAK])
+    assert not compare([before], [other_user]).findings
+    left_out = with_verdict("C", changed(names_left_out=3), findings=[small, password])
+    assert words_of(compare([before], [left_out])) == set()
+
+
+def test_groups_and_methods_that_are_gone_are_fixed() -> None:
+    before = with_verdict("C", findings=[finding("group_exchange.modulus", "high", None, "1024 bits")])
+    names = [name for name in PLAIN.kex_algorithms or () if "group-exchange" not in name]
+    after = with_verdict("C", changed(group_exchange=[], kex_algorithms=names))
+    assert "finding fixed group_exchange.modulus" in words_of(compare([before], [after]))
+
+
+def test_a_deadline_of_a_host_key_passes_between_two_scans_of_lists() -> None:
+    lists = changed(host_keys=None, depth="lists", group_exchange=None, authentication_methods=None)
+    passed = finding("host_key.deadline", "medium", "ssh-rsa", "accepted until 2026-11-30")
+    changes = compare([with_verdict("B", lists)], [with_verdict("B", lists, findings=[passed])])
+    assert [each.id for each in changes.findings] == ["host_key.deadline"]
+    assert changes.worse
+
+
+def test_a_port_that_begins_to_speak_ssh_is_worse_by_its_findings() -> None:
+    changes = compare([failed_service()], [with_verdict("C", findings=[WEAK])])
+    assert words_of(changes) == {"service: not SSH to SSH", "finding new mac.weak hmac-sha1"}
+    assert changes.worse
+
+
+def failed_service() -> HostRecord:
+    return silent("not_ssh")
+
+
+def test_a_better_grade_needs_all_that_the_old_scan_saw() -> None:
+    """Each scan lacks another part, so the grade may be better only because of the part that is not there."""
+    old = with_verdict("C", changed(group_exchange=None))
+    assert "grade C to A" not in words_of(compare([old], [with_verdict("A", changed(authentication_methods=None))]))
+    assert "grade C to F" in words_of(compare([old], [with_verdict("F", changed(authentication_methods=None))]))
+
+
+def test_a_key_that_only_a_scan_between_saw() -> None:
+    none = changed(host_keys=[], server_host_key_algorithms=[RSA])
+    other = changed(host_keys=[key(RSA, "rsa")], server_host_key_algorithms=[RSA])
+    assert words_of(compare([A], [B], [A], [C], [A], old=2)) == {f"key passing {ED25519}", f"flapping {ED25519}"}
+    assert f"key passing {ED25519}" in words_of(compare([none], [C], [A]))
+    only = changed(host_keys=[key(ED25519, "a")], server_host_key_algorithms=[ED25519])
+    changes = compare([only], [other], [only])  # every key was another one, of another type
+    assert f"key passing {RSA} seen before" in words_of(changes)
+    assert changes.worse
+    more = changed(host_keys=[key(ED25519, "a"), key(RSA, "rsa")], server_host_key_algorithms=[ED25519, RSA])
+    assert not compare([only], [more], [only]).worse  # one more type for a while warns no client
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (settings(), settings(all_addresses=True)),
+        (settings(), settings(family=6)),
+        (settings(files=[{"name": "f", "digest": "aa"}]), settings(files=[{"name": "f", "digest": "bb"}])),
+        (settings(files=[{"name": "-", "digest": None}]), settings(files=[{"name": "-", "digest": None}])),
+        (settings(targets=["-"]), settings(targets=["-"])),
+    ],
+)
+def test_a_host_that_may_not_have_been_a_target_is_not_gone(one: SweepSettings, other: SweepSettings) -> None:
+    scans = ([PLAIN, OTHER], [OTHER], [OTHER], [OTHER])
+    changes = compare(*scans, headers=[{"settings": each} for each in (one, other, other, other)])
+    assert words_of(changes) == {"host not seen 192.0.2.1:22 absent 0"}
+
+
+def test_records_are_ordered_by_time_not_by_text() -> None:
+    """12:00 in Berlin is 11:00 in UTC, and words are not a time."""
+    first = changed(started_at="2026-11-20T12:00:00+01:00", authentication_methods=["publickey"])
+    second = changed(started_at="2026-11-20T11:30:00Z")
+    assert words_of(compare([PLAIN], [second, first])) == set()
+    assert words_of(compare([PLAIN], [second, changed(started_at="zzz", authentication_methods=[])])) == set()
 
 
 def test_order_and_versions_are_noted() -> None:

@@ -98,12 +98,13 @@ def _of(profile: str, several: bool) -> str:
 def _alarming_keys(keys: Iterable[KeyChange]) -> Iterator[Row]:
     for each in keys:
         if each.is_alarming:
+            back = ", now the old one again" if each.old and each.seen_before else ""
             known = ", a key that was seen before" if each.seen_before and each.kind == "changed" else ""
             words = {
                 "changed": f"{each.type}{known}",
                 "replaced": f"{each.type}: no earlier key is left",
                 "authority": f"{each.type}: another authority signed its certificate",
-                "passing": f"{each.type}: another key between the two scans, now the old one again",
+                "passing": f"{each.type}: another key between the two scans{back}",
             }[each.kind]
             label = "then" if each.kind == "passing" else "now"
             details = [*(f"was  {key}" for key in each.old), *(f"{label:4} {key}" for key in each.new)]
