@@ -27,15 +27,15 @@ SHARED_SET_UP = ("tests/live/", "tests/network/", "tests/hostile/", "tests/peers
 def group_of(nodeid: str) -> str:
     """Return the group of a test: tests that share a set-up have one, and others have a group of their own.
 
-    A module of `SHARED_SET_UP` is a group. tests/hostile/test_hostile.py has one for each table, the first parameter.
+    A module of `SHARED_SET_UP` is a group. Two modules have one for each first parameter, a table or a release.
     """
     module, _, test = nodeid.partition("::")
     if not module.startswith(SHARED_SET_UP):
         return nodeid
-    if not module.endswith("/test_hostile.py"):
+    if not module.endswith(("/test_hostile.py", "/test_fixing.py")):
         return module
-    table = test.partition("[")[2].partition("-")[0].rstrip("]")
-    return f"{module} {table}"
+    parameter = test.partition("[")[2].partition("-")[0].rstrip("]")
+    return f"{module} {parameter}"
 
 
 @pytest.hookimpl(optionalhook=True)

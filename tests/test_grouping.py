@@ -12,4 +12,5 @@ def test_groups() -> None:
     assert group_of(f"{hostile}::test_a_hostile_server[key exchange-a [b]-c-asyncio]") == kex
     assert group_of(f"{hostile}::test_the_lists_of_the_other_hosts_are_unharmed[early]") == f"{hostile} early"
     assert group_of("tests/live/test_other_servers.py::test_x[go]") == "tests/live/test_other_servers.py"
+    assert group_of("tests/live/test_fixing.py::test_x[12-a-b]") == "tests/live/test_fixing.py 12"
     assert group_of("tests/wire/test_codec.py::test_x[a]") == "tests/wire/test_codec.py::test_x[a]"
