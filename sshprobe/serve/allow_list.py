@@ -13,6 +13,7 @@ Network = IPv4Network | IPv6Network
 SPECIAL: tuple[Network, ...] = (
     IPv4Network("169.254.0.0/16"),  # link-local (RFC 3927), with 169.254.169.254, the metadata of most clouds
     IPv6Network("fe80::/10"),  # link-local (RFC 4291 section 2.5.6)
+    IPv6Network("64:ff9b:1::/48"),  # translators of local use (RFC 8215): the place of the IPv4 address is not known
     IPv6Network("fd00:ec2::/32"),  # metadata of AWS
     IPv6Network("fd20:ce::/32"),  # metadata of Google Cloud
     IPv4Network("100.100.100.200"),  # metadata of Alibaba Cloud

@@ -16,14 +16,24 @@ MAX_SCANS = 20
 
 
 def last_hosts(database: Database) -> Iterator[HostRecord]:
-    """Yield the last record of each host, of the newest scans first. Raises `InputError` if it cannot be read."""
-    seen: set[tuple[str, int, str | None]] = set()
+    """Yield the last record of each host, of the newest scans first. Raises `InputError` if it cannot be read.
+
+    Of a name, all addresses come from the last scan of the name: an older scan may have met another address.
+    """
+    earlier: set[tuple[str, int]] = set()
+    yielded = 0
     for scan in scans(database)[:MAX_SCANS]:
+        places: set[tuple[str, int]] = set()
+        addresses: set[tuple[str, int, str | None]] = set()
         for record in records(database, scan):
-            place = record.host, record.port, record.address
-            if place in seen:
+            place = record.host, record.port
+            address = *place, record.address
+            if place in earlier or address in addresses:
                 continue
-            if len(seen) == MAX_HOSTS:
+            if yielded == MAX_HOSTS:
                 return
-            seen.add(place)
+            places.add(place)
+            addresses.add(address)
+            yielded += 1
             yield record
+        earlier |= places

@@ -8,28 +8,33 @@ seconds (sshd_config(5), PerSourcePenalties).
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, get_args
 from weakref import WeakValueDictionary
 
 import msgspec
 
 from sshprobe.grading import assess, is_gradeable
 from sshprobe.model.errors import InputError
-from sshprobe.model.observation import Depth
+from sshprobe.model.observation import Depth, Status
 from sshprobe.model.records import HostRecord
 from sshprobe.net.addresses import parse_ip
 from sshprobe.net.errors import NetworkError
 from sshprobe.net.resolve import resolve
+from sshprobe.probe.host_state import unprobed
+from sshprobe.profiles import Profile
 from sshprobe.scan.scanner import Scanner
 from sshprobe.serve.allow_list import AllowList
 from sshprobe.serve.probe_modules import ProbeModule
 from sshprobe.targets import Target
 from sshprobe.targets.specification import parse_specification
 from sshprobe.targets.specs import HostSpec
+
+_log = logging.getLogger(__name__)
 
 SECONDS_FOR_A_CONNECTION = 3
 """Seconds of rest for a host after each connection. Three modules of different depth together still make one connection
@@ -78,21 +83,28 @@ class _Kept(NamedTuple):
 
 
 class Prober:
-    """Probes hosts of an `AllowList`. Use it as an async context manager. `most`: probes at once."""
+    """Probes hosts of an `AllowList`. Use it as an async context manager. `most`: probes at once.
+
+    Raises `InputError` for a `client_id` that a server would drop.
+    """
 
     def __init__(self, allowed: AllowList, *, most: int = 20, client_id: str | None = None) -> None:
         self._allowed = allowed
         self._most = most
-        self._client_id = client_id
-        self._scanners: dict[Depth, Scanner] = {}
+        self._scanners: dict[Depth, Scanner] = {
+            depth: Scanner(profiles=[], depth=depth, client_id=client_id, concurrency=most) for depth in get_args(Depth)
+        }
         self._stack = AsyncExitStack()
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._running: dict[_Key, asyncio.Task[HostRecord]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One for each address with a probe that runs or waits, which keeps it alive."""
         self._lookups = asyncio.Semaphore(most)
+        self._grading = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
+        for scanner in self._scanners.values():
+            await self._stack.enter_async_context(scanner)
         return self
 
     async def __aexit__(
@@ -124,14 +136,19 @@ class Prober:
         deadline = time.monotonic() + timeout
         port = spec.port or module.port
         answer = Answer(None, 0)
-        for ip in await self._permitted(spec):
+        permitted = await self._permitted(spec)
+        if not permitted:
+            key = _Key(spec.host, port, module.depth)
+            return Answer(_without_facts(spec.text, key, "dns_error", "the name has no address"), 0)
+        for ip in permitted:
             answer = await self._observe(spec, _Key(ip, port, module.depth), deadline - time.monotonic())
             if answer.record is None or answer.record.status not in _NO_CONNECTION:
                 break
         if answer.record is None or not is_gradeable(answer.record):
             return answer
-        verdict = assess(answer.record, module.profile)
-        return answer._replace(record=msgspec.structs.replace(answer.record, verdicts=[verdict]))
+        async with self._grading:  # in a thread: a test of 8192-bit numbers takes seconds, and other requests wait
+            record = await asyncio.to_thread(_graded, answer.record, module.profile)
+        return answer._replace(record=record)
 
     async def _permitted(self, spec: HostSpec) -> list[str]:
         """Return the addresses of a host that may be dialled; none for an allowed name that is not known."""
@@ -178,19 +195,32 @@ class Prober:
     async def _scan(self, spec: HostSpec, key: _Key) -> HostRecord:
         lock = self._locks.setdefault(key.ip, asyncio.Lock())
         async with lock:
-            scanner = await self._scanner(key.depth)
-            record = await scanner.scan_one(Target(spec.text, key.ip, key.port))
+            try:
+                record = await self._scanners[key.depth].scan_one(Target(spec.text, key.ip, key.port))
+            except Exception as error:  # our own bug: the server must rest after it too
+                _log.exception("internal error while probing %s port %d", key.ip, key.port)
+                words = f"internal error: {type(error).__name__}"
+                record = _without_facts(spec.text, key, "protocol_error", words)
         now = time.monotonic()
         rest = max(SHORTEST_REST, SECONDS_FOR_A_CONNECTION * record.connections)
         self._kept[key] = _Kept(record, now, now + rest)
         self._kept.move_to_end(key)
         return record
 
-    async def _scanner(self, depth: Depth) -> Scanner:
-        if depth not in self._scanners:
-            scanner = Scanner(profiles=[], depth=depth, client_id=self._client_id, concurrency=self._most)
-            self._scanners[depth] = await self._stack.enter_async_context(scanner)
-        return self._scanners[depth]
+
+def _without_facts(target: str, key: _Key, status: Status, words: str) -> HostRecord:
+    """Return the record of a host without a connection. `key.ip`: its name, if that has no address."""
+    bare = unprobed(target, key.ip, key.port, key.depth, status, words)
+    return HostRecord(**msgspec.structs.asdict(bare))
+
+
+def _graded(record: HostRecord, profile: Profile) -> HostRecord:
+    """Return a record with its verdict; after an internal error, which is logged, without one."""
+    try:
+        return msgspec.structs.replace(record, verdicts=[assess(record, profile)])
+    except Exception:
+        _log.exception("internal error while grading %s port %d", record.host, record.port)
+        return record
 
 
 def _one_host(target: str) -> HostSpec:

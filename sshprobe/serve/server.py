@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sshprobe.model.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 200
 """The most concurrent connections of clients. Others get 503."""
@@ -57,7 +60,10 @@ class OnlyKnownNames:
 
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         if len(hosts) == 1 and _without_port(hosts[0]).lower() in self._names:
-            await self._app(scope, receive, send_with_headers)
+            try:
+                await self._app(scope, receive, send_with_headers)
+            except Exception:  # our own bug: Starlette has sent 500, and uvicorn would print a traceback
+                _log.exception("internal error while answering %s", scope["path"])
         else:
             refusal = PlainTextResponse("this server does not have that name\n", 421)
             await refusal(scope, receive, send_with_headers)

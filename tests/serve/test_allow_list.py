@@ -37,6 +37,8 @@ def test_an_address_needs_an_entry(entry: str, address: str, permitted: bool) ->
         "169.254.255.255",
         "::ffff:169.254.169.254",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "64:ff9b:1:a9fe:a9:fe00::",
         "2002:a9fe:a9fe::1",
         "fe80::1%lo",
         "fd00:ec2::254",

@@ -237,6 +237,7 @@ async def test_too_many_probes_get_503(tmp_path: Path) -> None:
         (["--listen", "127.0.0.1"], "not an address with a port"),
         (["--listen", "127.0.0.1:70000"], "not an address with a port"),
         (["--allow", "10.0.0.0/99"], "not a network"),
+        (["--listen", "127.0.0.1:0", "--client-id", "two words"], "client id: write"),
     ],
 )
 async def test_a_wrong_option_ends_it(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
