@@ -17,7 +17,7 @@ help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: ## Start a mixed fleet of real SSH servers on loopback, scan and grade it; see demo-output/
-	@scripts/venv
+	@scripts/venv report
 	@$(BIN)/sshprobe demo --output demo-output
 
 test: ## Run the tests, with the real servers installed first where that is possible

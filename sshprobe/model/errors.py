@@ -6,6 +6,8 @@ Faults of a *server* are data in its record, never exceptions of the public API.
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 import traceback
 
 DEBUG_VARIABLE = "SSHPROBE_DEBUG"
@@ -32,8 +34,12 @@ class MachineError(InputError):
 
 
 def missing_extra(package: str, extra: str, *, source: str) -> InputError:
-    """Return the error for a `package` that is not installed, and that `extra` of sshprobe installs."""
-    return InputError(f"needs {package}: pip install 'sshprobe[{extra}]'", source=source)
+    """Return the error for a `package` that is not installed, and that `extra` of sshprobe installs.
+
+    pip of the environment of sshprobe finds sshprobe installed, so the command works without an index that has it.
+    """
+    python = shlex.quote(sys.executable)
+    return InputError(f"needs {package}: {python} -m pip install 'sshprobe[{extra}]'", source=source)
 
 
 def is_debugging() -> bool:

@@ -48,5 +48,5 @@ def test_the_demo_writes_a_page_or_says_what_it_needs(tmp_path: Path, monkeypatc
     monkeypatch.setitem(sys.modules, "jinja2", None)
     monkeypatch.delitem(sys.modules, "sshprobe.render.formats.html.page")
     found = write_page(tmp_path / "other.html", HEADER, report, [profile])
-    assert found == "not written: needs jinja2: pip install 'sshprobe[report]'"
+    assert found == f"not written: needs jinja2: {sys.executable} -m pip install 'sshprobe[report]'"
     assert not (tmp_path / "other.html").exists()

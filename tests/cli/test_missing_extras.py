@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -32,9 +33,19 @@ def test_one_line_says_what_to_install(package: str, extra: str, tmp_path: Path)
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "SSHPROBE_NOTIFY_URL": "slack://a/b/c"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(
-        rf"error: (--)?[a-z ]+: needs {package.replace('_', '-')}: pip install 'sshprobe\[{extra}\]'\n", done.stderr
-    )
+    found = re.fullmatch(r"error: (--)?[a-z ]+: needs ([a-z0-9-]+): (.+)\n", done.stderr)
+    assert found
+    assert (found[2], shlex.split(found[3])) == (package.replace("_", "-"), install_command(extra))
+
+
+def install_command(extra: str) -> list[str]:
+    return [sys.executable, "-m", "pip", "install", f"sshprobe[{extra}]"]
+
+
+def test_the_command_works_without_an_index_that_has_sshprobe(tmp_path: Path) -> None:
+    command = [*install_command("report"), "--dry-run", "--no-index", "--no-deps"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_extra_that_a_command_needs_is_tried_and_the_sentence_is_written_once() -> None:
