@@ -1,12 +1,14 @@
 """Three tables as CSV (RFC 4180): hosts, findings, and the findings of each host.
 
 A spreadsheet runs a cell that begins like a formula, and a server can name itself `=HYPERLINK(...)`. Such a cell gets
-an apostrophe in front (OWASP, "CSV Injection"), which a spreadsheet does not show.
+an apostrophe in front (OWASP, "CSV Injection"), which a spreadsheet does not show. In many countries a spreadsheet
+splits rows at semicolons, so the text after one is treated as a cell too.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -17,7 +19,8 @@ from sshprobe.render.text.terminal import printable
 from sshprobe.views.host_names import software
 from sshprobe.views.host_stats import letter
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"""(?:^|(?<=;))(?=["']*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])""")
+"""The place before a formula, also of full width, and after quotation marks."""
 
 _COUNTED = SEVERITIES[:-1]
 """Severities above a note."""
@@ -59,7 +62,7 @@ def _text(cell: _Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return f"'{cell}" if cell.startswith(_FORMULA) else cell
+        return _FORMULA.sub("'", cell)
     return str(cell).lower()
 
 

@@ -51,7 +51,8 @@ def test_findings_are_counted_once_for_each_host(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["csv", "csv-findings", "csv-host-findings"])
 def test_text_of_a_server_is_one_cell_and_not_a_formula(name: str, tmp_path: Path) -> None:
-    bad = msgspec.structs.replace(WANTING.findings[0], algorithm="=1+1", message=HOSTILE, observed="\t@SUM(A1)")
+    text = f"\uff1d1;\"=HYPERLINK(1);-2;+3;'@SUM(A1); {HOSTILE}"
+    bad = msgspec.structs.replace(WANTING.findings[0], algorithm="=1+1", message=text, observed="\t@SUM(A1)")
     verdict = msgspec.structs.replace(WANTING, findings=[bad])
     file = tmp_path / "hostile.csv"
     file.write_bytes(report_of(name, [judged(hostile_host(), verdict)]))
@@ -59,6 +60,8 @@ def test_text_of_a_server_is_one_cell_and_not_a_formula(name: str, tmp_path: Pat
     assert text.replace("\n", "").isprintable()
     cells = [str(cell) for row in duckdb.read_csv(str(file), all_varchar=True).fetchall() for cell in row if cell]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    parts = [part.lstrip("\"'") for cell in cells for part in (cell, *cell.split(";")) if not part.startswith("'")]
+    assert not [part for part in parts if part.startswith(("=", "+", "-", "@", "\uff1d"))]
     assert any("\\u202e" in cell or cell == "'=1+1" for cell in cells)
 
 
