@@ -103,6 +103,8 @@ def one_line(name: str) -> Iterator[None]:
         raise InputError(_first_line(str(error.orig)), source=name) from None
     except SQLAlchemyError as error:
         raise InputError(_first_line(str(error)), source=name) from None
+    except sqlite3.Error as error:  # without SQLAlchemy, as in a backup
+        raise InputError(_first_line(str(error)), source=name) from None
     except OSError as error:
         raise InputError(error.strerror or str(error), source=name) from None
 
@@ -214,8 +216,12 @@ def _back_up(path: Path, revision: str) -> Path:
         path.with_name(f"{path.name}.before-{revision}{f'.{number}' if number else ''}") for number in range(10_000)
     )
     backup = next(name for name in names if _is_new(name))
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
-        source.backup(copy)
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
+            source.backup(copy)
+    except BaseException:
+        backup.unlink(missing_ok=True)  # part of a copy, as on a full disk
+        raise
     return backup
 
 

@@ -122,6 +122,26 @@ def test_an_older_history_is_migrated_after_a_backup(tmp_path: Path) -> None:
             assert connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall() == [(revision,)]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of a file")
+def test_a_backup_without_room_is_removed_and_nothing_is_migrated(tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "history.db"
+    old = create_engine(URL.create("sqlite", database=str(path)))
+    upgrade(old, REVISIONS[0])
+    old.dispose()
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
+    try:
+        with pytest.raises(InputError, match="disk"):
+            open_history(str(path), create=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.glob("*.before-*"))
+    assert path.read_bytes()[100:] == before[100:]  # the header has the journal mode
+
+
 def test_a_locked_history_is_an_error_of_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "history.db"
     open_history(str(path), create=True).close()
