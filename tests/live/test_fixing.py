@@ -27,6 +27,8 @@ CANNOT = re.compile(
     r"needs OpenSSH \d+\.\d+ or later|update to .*OpenSSH \d+\.\d+ or later|would lock out clients of OpenSSH"
     # The owner writes the banner, and the signatures of users' keys are not seen.
     r"|with the right text in /etc/issue|PubkeyAcceptedAlgorithms -"
+    # Under cnsa-2.0, which no OpenSSH can comply with.
+    r"|the profile has no sound algorithm to replace it"
 )
 """The text of a remedy for a release that cannot comply. It names the first release that can."""
 
@@ -46,8 +48,8 @@ def _cases() -> list[tuple[int, str, str]]:
         if WHOLE:
             cases += [(release, name, profile) for name in bad for profile in profiles]
         else:
-            length = max(len(bad), len(profiles))
-            cases += [(release, bad[i % len(bad)], profiles[i % len(profiles)]) for i in range(length)]
+            own = profiles[release % len(VERSIONS) :: len(VERSIONS)]  # each profile meets one release
+            cases += [(release, name, own[i % len(own)]) for i, name in enumerate(bad)]
             cases += [(release, name, profile) for name, profile in ALWAYS if name in bad]
     return list(dict.fromkeys(cases))
 
@@ -129,5 +131,7 @@ async def test_the_printed_lines_fix_the_server(
     if "\nAuthenticationMethods publickey,password\n" in text:
         expected = "Permission denied (password)."  # the key was accepted, and no user here has a password
     assert "publickey" in methods or methods == before.authentication_methods
+    if found.left and after.server_host_key_algorithms == before.server_host_key_algorithms == ["ssh-rsa"]:
+        return  # the profile has nothing to replace it, and clients of OpenSSH 8.8 and later refused it before
     for name, client, options in clients(release, releases):
         assert (await log_in(client, running, own_key, *options)).endswith(expected), name
