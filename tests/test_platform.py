@@ -230,6 +230,7 @@ def test_windows_has_no_owners_and_modes(monkeypatch: pytest.MonkeyPatch, tmp_pa
             for name in ("fchmod", "fchown", "pread"):
                 patch.delattr(os, name)
             file_access.copy_owner_and_mode(file.fileno(), old, private=True)
+            assert not file_access.others_can_read(old)
             assert (new.stat().st_mode & 0o777, file_access.read_beginning(file.fileno(), 9)) == (0o600, b"")
         file_access.copy_owner_and_mode(file.fileno(), old, private=True)
     assert new.stat().st_mode & 0o777 == 0o640

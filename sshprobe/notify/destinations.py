@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sshprobe.model.errors import InputError
+from sshprobe.platform.file_access import others_can_read
 from sshprobe.small_files import read_small_file, reading
 
 ENVIRONMENT = "env"
@@ -72,7 +72,7 @@ def read_destinations(
         return Destinations(_few(urls, URL_VARIABLE), environment.get(SECRET_VARIABLE, "").encode())
     with reading(words):
         text = read_small_file(words, most=LARGEST_FILE).decode("utf-8", "replace")
-        if Path(words).stat().st_mode & (stat.S_IRGRP | stat.S_IROTH) and os.name == "posix":
+        if others_can_read(Path(words)):
             note(f"{words} can be read by others: `chmod 600` keeps its URLs secret")
     urls, secret = [], ""
     for number, line in enumerate(text.splitlines(), start=1):

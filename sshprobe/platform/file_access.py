@@ -45,6 +45,11 @@ def read_beginning(number: int, size: int) -> bytes:
     return os.pread(number, size, 0) if hasattr(os, "pread") else b""
 
 
+def others_can_read(path: Path) -> bool:
+    """Whether users other than the owner can read a file, as far as its mode says. False on Windows, without modes."""
+    return hasattr(os, "fchmod") and bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+
+
 def copy_owner_and_mode(number: int, path: Path, *, private: bool) -> None:
     """Give an open new file the owner and mode of the file at `path`. Without one, the usual mode unless `private`.
 
