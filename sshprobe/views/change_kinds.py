@@ -212,7 +212,8 @@ class FactChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlappingHost(msgspec.Struct, frozen=True, kw_only=True):
-    """A host whose answers alternate, as behind a load balancer. What alternates is not a change elsewhere."""
+    """A host whose answers alternate, as behind a load balancer. What alternates is a change only where verdicts got
+    worse."""
 
     host: str
     """"192.0.2.7:22"."""

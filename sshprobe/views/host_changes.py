@@ -104,7 +104,9 @@ class HostComparison:
             yield from self._passing(type, points, change)
             if change is None:
                 yield from self._certificate(type)
-            elif change.flaps or (self._several and change.new <= _seen_before(points)):
+            elif change.flaps or (
+                self._several and change.new <= frozenset().union(*(seen for _, seen in points[:-1]))
+            ):
                 self._flapping.add(type)
             else:
                 kind = "changed" if change.old and change.new else "added" if change.new else "removed"
@@ -231,27 +233,29 @@ class HostComparison:
             elif seen.status == "not_ssh":
                 without.append((scan, seen, ()))
         grade = compare([(scan, verdict.grade) for scan, _, verdict in points], self._old)
-        if grade is not None and not self._alternates(grade):
+        if grade is not None:
             yield from self._grade(profile, grade, points)
         complies = compare([(scan, verdict.compliant) for scan, _, verdict in points], self._old)
-        if complies is not None and not self._alternates(complies) and not (self._several and complies.new):
-            yield from self._compliance(profile, complies)
+        # A host that was not known to comply did not stop, or begin, to comply.
+        counts = complies is not None and complies.old not in (None, complies.new)
+        if complies is not None and counts and not (self._are_several(complies) and complies.new):
+            yield Compared("compliance", complies.since, (profile, complies.old, complies.new))
         findings = [(scan, seen, verdict.findings) for scan, seen, verdict in points]
         yield from self._findings(profile, sorted([*findings, *without], key=lambda point: point[0]))
 
-    def _compliance(self, profile: str, change: Change[bool | None]) -> Iterator[Compared]:
-        if change.old is not None:  # a host that was not known to comply did not stop, or begin, to comply
-            yield Compared("compliance", change.since, (profile, change.old, change.new))
-
-    def _alternates(self, change: Change[Any]) -> bool:
+    def _are_several(self, change: Change[Any]) -> bool:
+        """Return whether several servers may answer, so that an improvement is not sure. Notes what alternates."""
         if change.flaps and not self._flapping:
             self._flapping.add("verdicts")
-        return change.flaps
+        return change.flaps or self._several
 
     def _grade(
         self, profile: str, change: Change[Any], points: Sequence[tuple[int, Snapshot, SeenVerdict]]
     ) -> Iterator[Compared]:
         """Yield a change of the letter, unless it is due to facts that only one of the scans saw."""
+        several = self._are_several(change)
+        if change.old == change.new:
+            return
         _, _, old = next((each for each in reversed(points) if each[0] <= self._old), points[0])
         then, now, new = self._before.unseen, points[-1][1].unseen, points[-1][2]
         fell = GRADES.index(new.grade) > GRADES.index(old.grade)
@@ -260,7 +264,7 @@ class HostComparison:
         if saw_more if fell else saw_less:
             reason = "saw_more" if fell else "saw_less"
             yield Compared("not_compared", change.since, ("grades", profile, reason, None))
-        elif fell or not self._several:
+        elif fell or not several:
             yield Compared("grade", change.since, (profile, old.grade, new.grade, old.score, new.score))
 
     def _across_the_fleet(self) -> list[tuple[int, Snapshot, tuple[SeenFinding, ...]]]:
@@ -276,7 +280,6 @@ class HostComparison:
         known: dict[tuple[str, str | None], SeenFinding] = {}
         for _, _, findings in points:
             known.update({(each.id, each.algorithm): each for each in findings})
-        is_unsure = self._several or self._now.facts.names_left_out > 0
         for key, finding in known.items():
             earlier: Snapshot | None = None
             values: list[tuple[int, tuple[str, Severity] | None]] = []
@@ -288,18 +291,14 @@ class HostComparison:
                 elif seen.saw(finding, earlier):
                     values.append((scan, None))
             change = compare(values, self._old)
-            if change is None or self._alternates(change):
+            if change is None:
                 continue
+            is_unsure = self._are_several(change) or self._now.facts.names_left_out > 0
             kind = _kind(change)
             if kind is None or (is_unsure and kind in ("fixed", "milder")):
                 continue
             severity = finding.severity if kind != "fixed" or change.old is None else change.old[1]
             yield Compared("finding", change.since, (kind, profile, *key, severity, finding.message))
-
-
-def _seen_before(points: Sequence[tuple[int, frozenset[str]]]) -> frozenset[str]:
-    """Return all fingerprints of scans before the last one."""
-    return frozenset[str]().union(*(value for _, value in points[:-1]))
 
 
 _DIRECTIONS = ("client to server", "server to client")
@@ -308,6 +307,8 @@ _DIRECTIONS = ("client to server", "server to client")
 def _kind(change: Change[tuple[str, Severity] | None]) -> str | None:
     """Return the kind of a `FindingChange`; None: not a change that counts."""
     old, new = change.old, change.new
+    if old == new:
+        return None
     if new is None:
         return "fixed"
     if old is None:

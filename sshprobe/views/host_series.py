@@ -35,7 +35,7 @@ class Change(NamedTuple, Generic[Value]):
     seen_before: bool
     """Whether an earlier scan has the new value, with another one between."""
     flaps: bool
-    """Whether it alternates. `old` and `new` can then be equal."""
+    """Whether it alternates. `old` and `new` can then be equal, with another value between them."""
 
 
 def compare(points: Sequence[tuple[int, Value]], old: int) -> Change[Value] | None:
@@ -54,7 +54,7 @@ def compare(points: Sequence[tuple[int, Value]], old: int) -> Change[Value] | No
     seen_before = any(value == new for _, value in runs[:-1])
     flaps = seen_before and len(runs) > FLAPPING_CHANGES
     before = next((value for scan, value in reversed(points) if scan <= old), points[0][1])
-    return Change(before, new, since, seen_before, flaps) if before != new or flaps else None
+    return Change(before, new, since, seen_before, flaps) if before != new or (flaps and since > old) else None
 
 
 def only_between(

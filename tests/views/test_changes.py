@@ -524,7 +524,8 @@ A, B, C = (changed(host_keys=[key(ED25519, name)]) for name in "abc")
     ("scans", "old", "expected"),
     [
         ([A, B, A, B], 2, {f"flapping {ED25519}"}),
-        ([A, B, A, B, B], 3, {f"flapping {ED25519}"}),
+        ([A, B, A, B, B], 3, set()),
+        ([A, B, A, B, A], 2, {f"flapping {ED25519}"}),
         ([A, B, A, C], 2, {f"key changed {ED25519}"}),
         ([A, B, A], 1, {f"key changed {ED25519} seen before"}),
         ([A, B, A], 0, {f"key passing {ED25519} seen before"}),
@@ -541,8 +542,22 @@ def test_answers_over_several_scans(scans: Sequence[HostRecord], old: int, expec
 def test_a_finding_that_is_back_again() -> None:
     weak, fine = with_verdict(findings=[WEAK]), with_verdict()
     assert words_of(compare([weak], [fine], [weak], old=1)) == {"finding back mac.weak hmac-sha1"}
-    assert words_of(compare([weak], [fine], [weak], [fine], [weak], old=3)) == {"flapping verdicts"}
+    back = {"finding back mac.weak hmac-sha1", "flapping verdicts"}
+    assert words_of(compare([weak], [fine], [weak], [fine], [weak], old=3)) == back
+    assert words_of(compare([weak], [fine], [weak], [fine], old=2)) == {"flapping verdicts"}
+    assert words_of(compare([weak], [fine], [weak], [fine], [weak], [weak], old=4)) == set()
     assert words_of(compare([weak], [DOWN], [weak], old=1)) == {"host back 192.0.2.1:22 timeout"}
+
+
+def test_a_host_that_alternates_can_get_worse() -> None:
+    good = with_verdict("B", compliant=True)
+    bad = with_verdict("C", changed(encryption_algorithms_client_to_server=["3des-cbc"]), compliant=False)
+    changes = compare([good], [good], [bad], [bad], [good], [good], [bad], old=5)
+    assert changes.worse
+    assert {"grade B to C", "flapping encryption_algorithms_client_to_server"} <= words_of(changes)
+    assert any(each.new is False for each in changes.compliance)
+    better = compare([good], [bad], [good], [bad], [good], old=3)
+    assert (better.grades, better.compliance, len(better.flapping)) == ([], [], 1)
 
 
 def test_since_when() -> None:
