@@ -42,6 +42,27 @@ def test_a_body_is_signed() -> None:
     assert "authorization" not in taken.headers
 
 
+def test_an_answer_whose_body_never_ends_is_delivered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "ANSWER_TIMEOUT", 1.0)
+    requests: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            client, _ = listener.accept()
+            with client:
+                requests.append(client.recv(65_536))
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                with contextlib.suppress(ConnectionError):
+                    while client.recv(65_536):  # until the client leaves
+                        pass
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        post(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"{}", id="abcd", secret=b"")
+        thread.join()
+    assert len(requests) == 1
+
+
 def test_without_a_secret_nothing_is_signed() -> None:
     with hooks() as server:
         send(server)
