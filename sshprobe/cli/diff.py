@@ -122,7 +122,7 @@ def diff(
         with replacing(output, keeping=note) as stream:
             stream.write(text.encode("utf-8", "backslashreplace"))
     if notifier is not None:
-        _notify(notifier, changes, None if from_files else history)
+        _notify(notifier, changes, builder, old, None if from_files else history)
     if not changes.new.answered:
         return ExitCode.NOTHING_SCANNED
     if thresholds:
@@ -150,12 +150,12 @@ def _read(
     return read_history(history, scans, since, gone_after=gone_after)
 
 
-def _notify(notifier: Notifier, changes: Changes, history: str | None) -> None:
+def _notify(notifier: Notifier, changes: Changes, builder: ChangesBuilder, old: int, history: str | None) -> None:
     if history is None:
-        notifier.send_changes(changes, None)
+        notifier.send_changes(changes, builder, old, None)
         return
     with contextlib.closing(open_database(history)) as database:
-        notifier.send_changes(changes, database)
+        notifier.send_changes(changes, builder, old, database)
 
 
 def _format_of(name: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sshprobe.notify.destinations import Destination
     from sshprobe.scan.results import HostBatch
     from sshprobe.store.history.database import Database
+    from sshprobe.views.change_builder import ChangesBuilder
     from sshprobe.views.changes import Changes
     from sshprobe.views.host_stats import HostStats
     from sshprobe.views.notifications import Notification, ScanSummary
@@ -46,22 +47,59 @@ class Notifier:
 
             check_channels(channels)
 
-    def send_changes(self, changes: Changes, database: Database | None) -> None:
-        """Send changes to each destination. With a `database`, which remembers them, each is sent once."""
-        from sshprobe.render.changes.sections import verdict
-        from sshprobe.views.notifications import change_keys, only
+    def send_changes(self, changes: Changes, builder: ChangesBuilder, old: int, database: Database | None) -> None:
+        """Send changes to each destination. With a `database`, which remembers them, each is sent once.
 
+        `builder`, `old`: the scans, and the number of the old one, as `read_history` returns them. If the delivery of
+        earlier changes failed, those are sent too.
+        """
         for destination in self._destinations:
             with _failures_as_lines(f"the notification to {destination.name}"):
-                new = only(changes, _sent(database, destination))
-                if new is None:
-                    continue
-                made = _notification("changes", verdict(new), changes=new)
-                self._deliver(destination, made)
-                if database is not None:
-                    from sshprobe.store.history.notified import add_sent
+                if database is None:
+                    self._send_new(destination, changes, lambda key: False)
+                else:
+                    self._send_remembered(destination, changes, builder, old, database)
 
-                    add_sent(database, destination.digest, change_keys(new), made.sent_at)
+    def _send_remembered(
+        self, destination: Destination, changes: Changes, builder: ChangesBuilder, old: int, database: Database
+    ) -> None:
+        from sshprobe.cli.compared_scans import changes_between
+        from sshprobe.store.history.notified import add_sent, remove_sent, sent_changes, undelivered
+        from sshprobe.views.notifications import change_keys
+
+        sent, names = sent_changes(database, destination.digest), builder.names
+        first = next((number for number, name in enumerate(names[:old]) if undelivered(name) in sent), old)
+        if first != old:
+            changes = changes_between(builder, first, gone_after=changes.gone_after)
+        # Marked before the delivery, so that a killed process loses nothing; each scan, as only some are read later.
+        marks = {undelivered(name) for name in names[first : old + 1]}
+        now = timestamps.encode(datetime.now(UTC))
+        made = self._send_new(
+            destination, changes, sent.__contains__, before=lambda: add_sent(database, destination.digest, marks, now)
+        )
+        if made is not None and made.changes is not None:
+            add_sent(database, destination.digest, change_keys(made.changes), made.sent_at)
+            remove_sent(database, destination.digest, marks)
+
+    def _send_new(
+        self,
+        destination: Destination,
+        changes: Changes,
+        is_sent: Callable[[bytes], bool],
+        *,
+        before: Callable[[], None] = lambda: None,
+    ) -> Notification | None:
+        """Send the changes that were not sent. Return the notification; None if there are none."""
+        from sshprobe.render.changes.sections import verdict
+        from sshprobe.views.notifications import only
+
+        new = only(changes, is_sent)
+        if new is None:
+            return None
+        made = _notification("changes", verdict(new), changes=new)
+        before()
+        self._deliver(destination, made)
+        return made
 
     def send_scan(self, summary: ScanSummary) -> None:
         """Send the summary of a scan to each destination."""
@@ -87,15 +125,6 @@ class Notifier:
 
         text = notification_text(made)
         deliver(lambda: send_text(destination, f"sshprobe: {made.title}", text))
-
-
-def _sent(database: Database | None, destination: Destination) -> Callable[[bytes], bool]:
-    """Return a function that returns whether a change was sent to a destination."""
-    if database is None:
-        return lambda key: False
-    from sshprobe.store.history.notified import sent_changes
-
-    return sent_changes(database, destination.digest).__contains__
 
 
 @contextlib.contextmanager
@@ -179,7 +208,7 @@ class ScanNotifier(Sink):
         except NoEarlierScan:
             return False
         with contextlib.closing(open_database(history)) as database:
-            self._notifier.send_changes(changes_between(builder, old), database)
+            self._notifier.send_changes(changes_between(builder, old), builder, old, database)
         return True
 
     def _scan_summary(self, header: SweepRecord, summary: SummaryRecord) -> ScanSummary:

@@ -136,6 +136,11 @@ class ChangesBuilder:
         """The number of scans so far."""
         return len(self._scans)
 
+    @property
+    def names(self) -> list[str]:
+        """The files of the scans, or their ids in a history, the oldest first."""
+        return [scan.name for scan in self._scans]
+
     def build(self, *, today: str, old: int = 0, gone_after: int = GONE_AFTER) -> Changes:
         """Return the changes from scan `old` to the last one. Earlier scans show hosts and values that are gone, back,
         or alternate.

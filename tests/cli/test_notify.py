@@ -19,6 +19,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.notify import posting
 from tests.cli.test_cli_commands import sshprobe
 from tests.cli.test_diff import folder as weeks  # noqa: F401 - a fixture
+from tests.cli.test_history import WEEKS, write_scan
 from tests.notify.hooks import Hooks, hooks
 from tests.screens import ROOT
 
@@ -68,6 +69,24 @@ def test_each_change_of_a_history_is_sent_once(weeks: Path, tmp_path: Path) -> N
     assert len(late) == 5
     assert {each["id"] for each in late[:4]} != {late[4]["id"]}
     assert server.taken[0].headers["x-sshprobe-signature-256"].startswith("sha256=")
+
+
+def test_changes_that_were_not_delivered_are_sent_after_the_next_scans(weeks: Path, tmp_path: Path) -> None:  # noqa: F811 - the fixture
+    history = tmp_path / "history.db"
+    history.write_bytes((weeks / "history.db").read_bytes())
+    diff = ["diff", "-q", "--history", str(history), "--notify"]
+    with hooks(*[500] * 8, 200) as server:
+        file = conf(tmp_path, server.url)
+        for number, lines in ((0, 1), (1, 1), (2, 0), (3, 0)):
+            if number:
+                scan = tmp_path / f"later{number}.jsonl"
+                write_scan(scan, f"dd0{number}", 21 + number, WEEKS[-1][1])
+                assert run(["history", "import", str(scan), "--history", str(history)], tmp_path)[0] == 0
+            code, _, error = run([*diff, file], tmp_path)
+            assert (code, error.count("error: the notification to line 1")) == (0, lines)
+    found = bodies(server)
+    assert len(found) == 9  # the third scan delivers what the first found; the fourth has nothing to send
+    assert {each["host"] for each in found[-1]["changes"]["host_keys"]} == {"192.0.2.1:22"}
 
 
 def test_files_without_a_change_send_nothing(weeks: Path) -> None:  # noqa: F811 - the fixture

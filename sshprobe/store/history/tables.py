@@ -132,4 +132,5 @@ NOTIFIED = Table(
     Column("sent_at", String, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Changes that `--notify` sent: hashes of the URL and of the change, and when, RFC 3339, UTC."""
+"""Changes that `--notify` sent: hashes of the URL and of the change, and when, RFC 3339, UTC. Also marks of scans after
+which a delivery failed."""
