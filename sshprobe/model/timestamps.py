@@ -10,7 +10,8 @@ _RFC_3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:)(\d{2})(?:\.\d+)?
 
 
 def parse(text: str) -> int | None:
-    """Return the seconds of an RFC 3339 time with any offset. None: another text, as records come from anywhere.
+    """Return the seconds of an RFC 3339 time with any offset. None: another text, as records come from anywhere, or a
+    time that is not in the years 1 to 9999 in UTC.
 
     Fractions are dropped. A leap second counts as the second before, because POSIX has no number for it.
     """
@@ -21,7 +22,7 @@ def parse(text: str) -> int | None:
     second = "59" if second == "60" else second
     try:
         moment = datetime.fromisoformat(f"{day}T{minute}{second}{offset.upper()}")
-        return int(moment.timestamp())
+        return int(moment.astimezone(UTC).timestamp())
     except (ValueError, OverflowError):
         return None
 
@@ -61,4 +62,4 @@ def _for_people(seconds: int, pattern: str) -> str:
 
 def format_day(seconds: int) -> str:
     """Return the day in UTC, "2026-11-21", which sorts as text. Raises ValueError past the year 9999."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()  # strftime drops the zeros of early years

@@ -29,7 +29,11 @@ def test_a_moment_beyond_the_calendar_is_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["never", "", "2026-11-21", "2026-11-21T10:19:51", "2026-02-30T10:19:51Z", "2026-11-21T24:00:00Z", "9" * 99]
+    "text",
+    [
+        *("never", "", "2026-11-21", "2026-11-21T10:19:51", "2026-02-30T10:19:51Z", "2026-11-21T24:00:00Z", "9" * 99),
+        *("9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"),  # no day in UTC
+    ],
 )
 def test_other_text_is_not_a_time(text: str) -> None:
     assert parse(text) is None
@@ -40,6 +44,12 @@ def test_an_offset_can_change_the_day() -> None:
     seconds = parse("2026-11-22T00:30:00+01:00")
     assert seconds is not None
     assert format_day(seconds) == "2026-11-21"
+
+
+def test_days_of_early_years_sort_as_text() -> None:
+    seconds = parse("0500-01-01T00:00:00Z")
+    assert seconds is not None
+    assert format_day(seconds) == "0500-01-01"
 
 
 def test_a_leap_second_is_the_second_before() -> None:
