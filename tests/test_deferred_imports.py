@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sshprobe.cli.run import IMPORTED_AHEAD
 from sshprobe.deferred_imports import defer_imports
 
 NAME = "sshprobe_test_deferred"
@@ -74,3 +76,8 @@ def test_what_the_command_defers_is_there_for_others() -> None:
         "assert protocol.__module__ == 'asyncio.sslproto' and isinstance(context, ssl.SSLContext)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+
+
+def test_modules_that_a_scan_imports_ahead_exist() -> None:
+    """The scan does not notice a wrong name: it imports the module later, while a host waits."""
+    assert [name for name in IMPORTED_AHEAD if find_spec(name) is None] == []

@@ -102,8 +102,11 @@ async def scan_here(
     return interrupts > 0
 
 
-_CRYPTOGRAPHY = ("sshprobe.wire.kex.ecdh", "sshprobe.wire.signature_schemes", "sshprobe.wire.ciphers")
+_CRYPTOGRAPHY = ("sshprobe.wire.kex.ecdh", "sshprobe.wire.signatures", "sshprobe.wire.ciphers")
 _AT_THE_END = ("sshprobe.grading", "sshprobe.remedy", "sshprobe.cli.neutral_profile", "sshprobe.render.text.host_block")
+
+IMPORTED_AHEAD = (*_CRYPTOGRAPHY, *_AT_THE_END)
+"""The modules of a full scan, in their order."""
 
 _DIALLED = 0.001
 """Seconds after which the first connections are on their way."""
@@ -115,7 +118,7 @@ async def _import_ahead(depth: Depth) -> None:
     A server takes 10 ms and more for an answer, and these imports 30 ms.
     """
     await asyncio.sleep(_DIALLED)
-    for name in (*(() if depth == "lists" else _CRYPTOGRAPHY), *_AT_THE_END):
+    for name in _AT_THE_END if depth == "lists" else IMPORTED_AHEAD:
         import_module(name)
         await asyncio.sleep(0)
 
