@@ -62,6 +62,15 @@ def test_hosts_have_their_words(name: str) -> None:
     assert ("HOSTS" in text or "NOT SEEN" in text) == bool(expected)
 
 
+@pytest.mark.parametrize("name", ["a silent host", "silent for three scans"])
+@pytest.mark.parametrize("format_", ["table", "markdown"])
+def test_a_missing_host_was_last_seen_then(name: str, format_: str) -> None:
+    text = render(compare(*PRESENCE[name][0]), format_, SCREEN, verbose=False)
+    (line,) = [line for line in text.splitlines() if "timeout" in line]
+    assert ", last seen " in line
+    assert "since" not in line
+
+
 def test_the_whole_table() -> None:
     old = [with_verdict("A"), OTHER]
     new = [with_verdict("C", msgspec.structs.replace(PLAIN, host_keys=keys("new", types=["ssh-rsa"])), findings=[WEAK])]

@@ -31,20 +31,20 @@ def markdown(changes: Changes, *, verbose: bool) -> str:
         lines += ["", f"## {section.title}", ""]
         shown = section.rows if verbose else section.rows[:MOST_ROWS]
         for row in shown:
-            lines += _row(row, moment, verbose=verbose)
+            lines += _row(row, section.when, moment, verbose=verbose)
         if len(shown) < len(section.rows):
             lines.append(f"- {len(section.rows) - len(shown):,} more")
     notes = note_sentences(changes)
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
 
 
-def _row(row: Row, moment: Callable[[str], str], *, verbose: bool) -> Iterator[str]:
+def _row(row: Row, word: str, moment: Callable[[str], str], *, verbose: bool) -> Iterator[str]:
     names = [each.host for each in row.hosts if each.host]
     shown = names if verbose else names[:MOST_HOSTS]
     more = f" and {len(names) - len(shown):,} more" if len(shown) < len(names) else ""
     where = f" on {', '.join(code(short_host(name)) for name in shown)}{more}" if names else ""
     first, last = times(row.hosts)
-    when = f", since {moment(first)}" + (f" to {moment(last)}" if last != first else "") if first else ""
+    when = f", {word} {moment(first)}" + (f" to {moment(last)}" if last != first else "") if first else ""
     yield f"- {code(row.what)}{where}{when}"
     for detail in row.details:
         yield from (f"  - {code(line)}" for line in detail.split("\n"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sshprobe.model.observation import Depth
 from sshprobe.render.changes.words import FACTS, LISTS, PARTS, REASONS, SERVICES, listed, short_host
@@ -33,6 +33,8 @@ class Section(NamedTuple):
     rows: tuple[Row, ...]
     is_worse: bool = False
     """Whether its changes make a host worse."""
+    when: Literal["since", "last seen"] = "since"
+    """The meaning of the times of its hosts."""
 
 
 def sections(changes: Changes, *, verbose: bool) -> list[Section]:
@@ -45,7 +47,7 @@ def sections(changes: Changes, *, verbose: bool) -> list[Section]:
         Section("No longer compliant", tuple(_compliance(changes, several, (True, False))), is_worse=True),
         Section("New findings", tuple(_findings(changes, several, most, against=True)), is_worse=True),
         Section("New hosts", tuple(_new_hosts(changes))),
-        Section("Hosts gone", tuple(_missing(changes, "gone"))),
+        Section("Hosts gone", tuple(_missing(changes, "gone")), when="last seen"),
         Section("Hosts moved", tuple(_moved(changes))),
         Section("Waivers that end soon", tuple(_waivers(changes))),
         Section("Host keys added or removed", tuple(_other_keys(changes.host_keys))),
@@ -53,7 +55,7 @@ def sections(changes: Changes, *, verbose: bool) -> list[Section]:
         Section("Other facts", tuple(_facts(changes))),
         Section("Better", tuple(_better(changes, several, most))),
         Section("Answers alternate, as behind a load balancer", tuple(_flapping(changes))),
-        Section("Not seen", tuple(_missing(changes, "not seen"))),
+        Section("Not seen", tuple(_missing(changes, "not seen")), when="last seen"),
         Section("Compliance no longer known", tuple(_compliance(changes, several, (True, None)))),
         Section("Not compared", tuple(map(_not_compared, changes.not_compared))),
     ]

@@ -50,21 +50,18 @@ def _section(
     yield terminal.paint(section.title.upper(), "red" if section.is_worse else "bold")
     shown = section.rows if verbose else section.rows[:MOST_ROWS]
     for row in shown:
-        yield from _row(
-            row, terminal, moment, verbose=verbose, has_between=has_between, silent=section.title == "Not seen"
-        )
+        yield from _row(row, section.when, terminal, moment, verbose=verbose, has_between=has_between)
     more = len(section.rows) - len(shown)
     if more:
         yield f"  {more:,} more: -v shows all"
 
 
 def _row(
-    row: Row, terminal: Terminal, moment: Callable[[str], str], *, verbose: bool, has_between: bool, silent: bool
+    row: Row, word: str, terminal: Terminal, moment: Callable[[str], str], *, verbose: bool, has_between: bool
 ) -> Iterator[str]:
     first, last = times(row.hosts)
     when = ""
-    if first and (has_between or silent):
-        word = "last seen" if silent else "since"
+    if first and (has_between or word == "last seen"):
         when = f", {word} {moment(first)}" + (f" to {moment(last)}" if last != first else "")
     names = [short_host(each.host) for each in row.hosts if each.host]
     hosts = listed(names, most=len(names) if verbose else MOST_HOSTS)

@@ -174,6 +174,7 @@ def _changes(changes: Changes) -> dict[str, object]:
             {
                 "title": section.title,
                 "is_worse": section.is_worse,
+                "when": section.when,
                 "rows": [
                     {
                         "what": row.what,

@@ -22,13 +22,13 @@ function moment(started) {
   return started ? `${started.slice(0, 16).replace("T", " ")} UTC` : "an older scan";
 }
 
-function changeSection(model, { title, rows, is_worse: worse }) {
+function changeSection(model, { title, rows, is_worse: worse, when }) {
   const words = [title, " ", element("span", { class: "quiet" }, `(${rows.length})`)];
-  const list = element("ul", { class: "changes" }, rows.map((row) => changeRow(model, row)));
+  const list = element("ul", { class: "changes" }, rows.map((row) => changeRow(model, row, when)));
   return element("section", { class: worse ? "card worse" : "card" }, element("h2", {}, words), list);
 }
 
-function changeRow(model, { what, hosts, meaning, details }) {
+function changeRow(model, { what, hosts, meaning, details }, when) {
   const shown = hosts.slice(0, SHOWN_HOSTS).filter(({ host }) => host);
   const names = shown.map(({ host }, at) => [at ? ", " : "", changedHost(model, host)]);
   const since = hosts.map((each) => each.since).filter(Boolean).sort()[0];
@@ -36,7 +36,7 @@ function changeRow(model, { what, hosts, meaning, details }) {
   return element("li", {},
     element("p", { class: meaning ? `what what-${meaning.replace("+", "-plus")}` : "what" }, foreign(what)),
     details.map((line) => element("p", { class: "mono" }, foreign(line))),
-    names.length ? element("p", { class: "quiet" }, names, more > 0 ? ` and ${more.toLocaleString("en")} more` : null, since ? `, since ${moment(since)}` : null) : null);
+    names.length ? element("p", { class: "quiet" }, names, more > 0 ? ` and ${more.toLocaleString("en")} more` : null, since ? `, ${when} ${moment(since)}` : null) : null);
 }
 
 /** A host that is gone has no page. */
