@@ -355,7 +355,9 @@ def compliant(draw: st.DrawFn, profile: Profile) -> Observation:
             names = [name for name in names if not names_aead_cipher(name)]  # with a cipher of another kind, no MAC
         allowed = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
         if category == "kex":
-            hybrids = [name for name in names if has_post_quantum([name])]
+            # A profile may require a hybrid and name no exchange that it allows.
+            also = ["mlkem768x25519-sha256"] if rule.others == "allowed" else []
+            hybrids = [name for name in [*names, *also] if has_post_quantum([name])]
             allowed = [*dict.fromkeys([*draw(st.permutations(hybrids))[:1], *allowed]), STRICT]
         changes.update({field: allowed for _, field in FIELDS[category]})
     rsa = None if profile.host_key is None else profile.host_key.min_bits.rsa
