@@ -8,7 +8,7 @@ Passwords are switched off by `-s` (dropbear(8)).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from sshprobe.remedy.login_methods import YOUR_KEY
 from sshprobe.remedy.remedy_context import NEW_KEY, RemedyContext, not_waived
 from sshprobe.remedy.shell_commands import TELL_CLIENTS, backup_command, rsa_key_bits
 from sshprobe.remedy.steps import Step, reasons, reasons_to_go
-from sshprobe.remedy.what_if import with_methods, with_names, with_new_keys, without_names, without_user_signatures
+from sshprobe.remedy.what_if import with_methods, with_new_keys, with_others, without_names, without_user_signatures
 
 FIRST_VERSION = (2018, 76)
 """The first version with localoptions.h. Earlier ones need an edited options.h."""
@@ -118,7 +118,8 @@ def _definitions(
     known = [each for each in DEFINITIONS if each.category == category and each.since <= version]
     taken = _taken(known, offered, gone, ())
     lists = [names for names in seen_lists(context.observation, category) if names]
-    left = [[name for name in names if not any(each.covers(name) for each in taken)] for names in lists]
+    out = {same for each in taken for same in _removed(context.observation, each)}
+    left = [[name for name in names if canonical(category, name) not in out] for names in lists]
     if taken and not all(not_waived(context, category, names) for names in left):
         # A list would be empty or have only waived names: compile in something else, and keep its requirements.
         steps, good, bad = _added(context, category, known)
@@ -164,7 +165,7 @@ def _added(
     for name, brings in ADDED.get(category, ()):
         allowed = [each for each in brings if rule is None or not rule.allowed or each in rule.allowed]
         if allowed and any(each.name == name for each in known):
-            effect = partial(_with_more, category=category, names=brings)
+            effect = partial(with_others, category=category, names=brings, gone=())
             steps.append(_define(name, 1, effect, (f"{', '.join(allowed)}: {TAKEN_OUT}",)))
             good += allowed
             bad += [each for each in brings if each not in allowed]
@@ -173,11 +174,15 @@ def _added(
 
 def _without(observation: Observation, *, definition: Definition) -> Observation:
     """Return the observation without the algorithms of a definition."""
-    there = [name for offer in offers(observation, definition.category).values() for name in offer.names]
-    gone = {canonical(definition.category, name) for name in there if definition.covers(name)}
-    changed = without_names(observation, definition.category, gone)
+    changed = without_names(observation, definition.category, _removed(observation, definition))
     # The same code verifies users' signatures, so the names also go from server-sig-algs (src/signkey.c, sigalgs).
     return without_user_signatures(changed, definition.covers) if definition.category == "host_key" else changed
+
+
+def _removed(observation: Observation, definition: Definition) -> set[str]:
+    """Return the canonical names that a server loses with a definition: an algorithm goes under all its names."""
+    found = offers(observation, definition.category)
+    return {same for same, offer in found.items() if any(map(definition.covers, offer.names))}
 
 
 def _post_quantum(before: Verdict, known: list[Definition]) -> Iterator[Step]:
@@ -186,13 +191,8 @@ def _post_quantum(before: Verdict, known: list[Definition]) -> Iterator[Step]:
     for each in known:
         brings = [name for name in ("mlkem768x25519-sha256", "sntrup761x25519-sha512") if each.covers(name)]
         if brings:
-            yield _define(each.name, 1, partial(_with_more, category="kex", names=brings), reasons(found))
+            yield _define(each.name, 1, partial(with_others, category="kex", names=brings, gone=()), reasons(found))
             return
-
-
-def _with_more(observation: Observation, *, category: AlgorithmType, names: Iterable[str]) -> Observation:
-    there = [name for offer in offers(observation, category).values() for name in offer.names]
-    return with_names(observation, category, [*there, *(name for name in names if name not in there)])
 
 
 def _define(name: str, value: int, effect: Callable[[Observation], Observation], why: tuple[str, ...]) -> Step:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
-from sshprobe.algorithms import AlgorithmType
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType
 from sshprobe.grading.assess import assess
 from sshprobe.grading.checks.algorithms import algorithms
 from sshprobe.grading.checks.authentication import login_methods
@@ -94,10 +94,16 @@ def planned(
     before = [*(each for each in now.findings if each.waived is None), *_across(observation, profile, fleet)]
     steps = minimal_steps(list(find(context, msgspec.structs.replace(now, findings=before))), projections.are_equal)
     projected = projections.verdict(steps)
-    while steps and introduced(now, projected):
-        # This does not happen with real servers. Drop the step whose absence causes the fewest new findings.
+    bad = {category: context.to_remove[category] | context.waived[category] for category in ALGORITHM_TYPES}
+    safe = usable(observation, bad)
+    while steps and (introduced(now, projected) or projections.unusable(steps, safe)):
+        # This does not happen with real servers. Drop the step whose absence leaves the most lists usable and, of
+        # these, causes the fewest new findings.
         ways = [[other for other in steps if other is not step] for step in steps]
-        way = min(ways, key=lambda way: len(introduced(now, projections.verdict(way))))
+        way = min(
+            ways,
+            key=lambda way: (projections.unusable(way, safe), len(introduced(now, projections.verdict(way)))),
+        )
         steps = minimal_steps(way, projections.are_equal)
         projected = projections.verdict(steps)
     return steps, with_hints(projected, projections.observation(steps), profile, strict=strict)
@@ -134,6 +140,11 @@ class _Projections:
         if key not in self._verdicts:
             self._verdicts[key] = assess(self.observation(steps), self._profile, strict=self._strict)
         return self._verdicts[key]
+
+    def unusable(self, steps: Sequence[Step], safe: tuple[int, ...]) -> int:
+        """Return the number of lists that clients can use less after the steps than `safe`, a result of `usable`."""
+        found = usable(self.observation(steps), self._waived)
+        return sum(later < earlier for earlier, later in zip(safe, found, strict=True))
 
     def are_equal(self, some: Sequence[Step], steps: Sequence[Step]) -> bool:
         """Return whether some steps have the outcome of `steps`: score, compliance and remaining deviations.

@@ -12,6 +12,8 @@ from sshprobe.grading.users import answers_by_user, with_answers
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import HostKey, Observation, UserAuthentication
 
+_MACS = dict(FIELDS["mac"])
+
 
 def with_names(observation: Observation, category: AlgorithmType, names: Sequence[str]) -> Observation:
     """Offer exactly `names` in every observed list of a type. Markers stay, unused keys go."""
@@ -126,12 +128,16 @@ def without_banner(observation: Observation) -> Observation:
 def usable(observation: Observation, waived: Mapping[AlgorithmType, Collection[str]]) -> tuple[int, ...]:
     """Return whether a client could use each list of algorithms and the methods. `waived`: canonical names by type.
 
-    2: yes. 1: only waived names. 0: no.
+    2: yes. 1: only waived names. 0: no. A direction without a MAC can use only AEAD ciphers.
     """
     found = []
     for category, fields in FIELDS.items():
-        for _, field in fields:
+        for direction, field in fields:
             there = [name for name in getattr(observation, field) or () if name and not is_marker(name)]
+            if category == "cipher" and getattr(observation, _MACS[direction]) == []:
+                there = [
+                    name for name in there if (entry := lookup("cipher", name)) is not None and entry.aead == "yes"
+                ]
             sound = any(canonical(category, name) not in waived[category] for name in there)
             found.append(bool(there) + sound)
     lists = [each.methods for each in answers_by_user(observation).values()]

@@ -28,6 +28,22 @@ TWO_DIRECTIONS = modern(
     encryption_algorithms_client_to_server=["3des-cbc"],
     encryption_algorithms_server_to_client=["3des"],
 )
+# One definition removes the only name of one direction, which is an alias of the name that the definition brings.
+ALIAS_ALONE = modern(
+    identification=identification("SSH-2.0-dropbear_2022.83"),
+    encryption_algorithms_client_to_server=["chacha20-poly1305"],
+    encryption_algorithms_server_to_client=["3des", "3des-cbc", "acss@openssh.org", "chacha20-poly1305@openssh.com"],
+)
+# The definition that would be compiled in causes a finding: without it, nothing may be removed.
+CURVES_ALONE = modern(
+    identification=identification("SSH-2.0-dropbear_2025.89"),
+    kex_algorithms=["ecdh-sha2-h/SsxnLCtRBh7I9ATyeB3A=="],
+)
+# Without a MAC, only AEAD ciphers work.
+NO_MACS = modern(
+    identification=identification("SSH-2.0-Go"),
+    mac_algorithms_client_to_server=[],
+)
 # One option disables all it has, and the profile allows nothing that this release has.
 GSS_ALONE = modern(kex_algorithms=["gss-13.3.132.0.10-sha256-toWM5Slw5Ew8Mqkay+al2g=="])
 
@@ -70,6 +86,9 @@ def _waiver(finding: str) -> Waiver:
 
 @given(observations(), PROFILES.flatmap(with_waivers), st.booleans())
 @example(TWO_DIRECTIONS, load_profile("alibaba-ecs"), False)
+@example(ALIAS_ALONE, load_profile("stig-rhel-9"), False)
+@example(CURVES_ALONE, load_profile("openssh-9.2"), True)
+@example(NO_MACS, load_profile("openssh-5.3"), False)
 @example(GSS_ALONE, load_profile("openssh-3.0"), False)
 @example(BEYOND_REPAIR, PASSWORDS, False)
 @settings(max_examples=120)
