@@ -159,6 +159,7 @@ def _fix(group: Group) -> dict[str, object]:
         "after": {"letter": letter(remedy), "score": remedy.score, "compliant": remedy.compliant},
         "changes": list(dict.fromkeys(_about(change) for change in group.changes)),
         "has_changes": bool(group.changes),
+        "has_lines": any(change.kind != "words" for change in group.changes),
         "left": remedy.left_briefly,
         "lines": group_steps(group).splitlines(),
     }

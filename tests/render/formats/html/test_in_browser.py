@@ -112,8 +112,14 @@ def test_each_row_says_what_is_true_of_its_hosts(open_page: Open, content: bytes
 
 
 def test_lines_to_paste_are_the_ones_of_the_host(open_page: Open, content: bytes) -> None:
-    shown = open_page(content, "#fixes")
-    text = shown.locator("details[open] pre").inner_text()
+    shown = open_page(content)
+    number = shown.locator("a.tile[href='#fixes'] strong").inner_text()
+    go_to(shown, "#fixes")
+    expect(shown.locator(".count")).to_have_text(re.compile(rf"^\d+ groups, {number} with lines to paste$"))
+    regions = shown.locator("details pre[aria-label='Lines to paste']")
+    shown.evaluate("document.querySelectorAll('details.fix').forEach((card) => (card.open = true))")
+    expect(regions).to_have_count(int(number))
+    text = shown.locator("details[open] pre").first.inner_text()
     assert "Keep a session open until a new login has worked." in text
     shown.get_by_label("Profile").select_option("mozilla-modern")
     expect(shown.locator(".intro")).to_contain_text("sshprobe-2026")
@@ -188,6 +194,20 @@ def test_many_hosts_are_drawn_as_they_scroll(open_page: Open) -> None:
     assert shown.locator(".space:visible").count() == 0  # Chromium takes minutes to print a high space
     shown.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert shown.locator("tbody tr:not(.space)").count() == 400
+
+
+def test_a_narrow_page_shows_all_views_and_prints_all_columns(open_page: Open, content: bytes) -> None:
+    shown = open_page(content, "#hosts", width=420)
+    assert shown.evaluate(
+        "[...document.querySelectorAll('#views a')].every((a) => a.getBoundingClientRect().right <= 420)"
+    )
+    shown.emulate_media(media="print")
+    shown.set_viewport_size({"width": 718, "height": 1000})  # of A4, upright
+    for name in ("Software", "Worst finding", "Findings", "Complies"):
+        expect(shown.get_by_role("columnheader", name=name, exact=True)).to_be_visible()
+    assert shown.evaluate(
+        "[...document.querySelectorAll('td.worst')].every((cell) => cell.scrollWidth <= cell.clientWidth)"
+    )
 
 
 def test_no_barrier(open_page: Open, content: bytes) -> None:

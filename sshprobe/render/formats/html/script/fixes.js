@@ -8,8 +8,14 @@ function fixGroups(model) {
   return model.fixes.map((fix, index) => ({ fix, index, hosts: hosts[index] }));
 }
 
+/** Return the groups with a change, or with a finding that no change of the configuration fixes. */
+function shownFixes(model) {
+  return fixGroups(model).filter(({ fix }) => fix.has_changes || fix.left.length);
+}
+
 function fixesView(model) {
-  const groups = fixGroups(model).filter(({ fix }) => fix.has_changes || fix.left.length);
+  const groups = shownFixes(model);
+  const pasted = groups.filter(({ fix }) => fix.has_lines).length;
   const cards = element("div", { class: "fixes" });
   const more = element("button", { type: "button", class: "button", onclick: () => draw() }, "Show more groups");
   function draw() {
@@ -24,7 +30,7 @@ function fixesView(model) {
     : "There is nothing to fix, or this report has no advice for these hosts.";
   return {
     title: "Fixes",
-    node: element("div", {}, heading("Fixes", element("p", { class: "count" }, count(groups.length, "group"))), element("p", { class: "intro" }, words), cards, more),
+    node: element("div", {}, heading("Fixes", element("p", { class: "count" }, `${count(groups.length, "group")}, ${pasted.toLocaleString("en")} with lines to paste`)), element("p", { class: "intro" }, words), cards, more),
   };
 }
 
@@ -49,5 +55,5 @@ function fixBody(model, fix, index, hosts) {
 
 function pasteBlock(fix) {
   const text = element("code", {}, foreign(fix.lines.join("\n")));
-  return element("div", { class: "paste" }, copyButton(text), element("pre", { tabindex: "0", "aria-label": "Lines to paste", role: "region" }, text));
+  return element("div", { class: "paste" }, copyButton(text), element("pre", { tabindex: "0", "aria-label": fix.has_lines ? "Lines to paste" : "Advice", role: "region" }, text));
 }

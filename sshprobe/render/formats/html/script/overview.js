@@ -75,13 +75,14 @@ function tiles(model, graded) {
   const asked = model.hosts.filter((host) => host.kind.post_quantum !== null);
   const without = asked.filter((host) => !host.kind.post_quantum).length;
   const keys = Object.values(model.tables.key_findings).length;
-  const fixable = fixGroups(model).filter(({ fix }) => fix.has_changes).length;
+  const fixes = shownFixes(model);
+  const pasted = fixes.filter(({ fix }) => fix.has_lines).length;
   return element("ul", { class: "tiles" },
     tile(percent(complying, graded.length) || "–", "comply", `${complying.toLocaleString("en")} of ${count(graded.length, "server")}`, hostsWith({ complies: "true" }), "plain"),
     tile(severe, "with a critical or high finding", percent(severe, graded.length), hostsWith({ severity: "critical,high" }), severe ? "bad" : "fine"),
     tile(without, "without post-quantum key exchange", percent(without, asked.length), hostsWith({ quantum: "false" }), without ? "warn" : "fine"),
     tile(keys, keys === 1 ? "host key with a finding" : "host keys with a finding", "shared, weak or known", "#keys", keys ? "bad" : "fine"),
-    tile(fixable, fixable === 1 ? "group to fix" : "groups to fix", "with lines to paste", "#fixes", "plain"));
+    tile(pasted, pasted === 1 ? "group has lines to paste" : "groups have lines to paste", `of ${count(fixes.length, "group")} to fix`, "#fixes", "plain"));
 }
 
 function tile(number, words, below, target, mood) {
