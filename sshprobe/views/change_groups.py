@@ -41,7 +41,8 @@ class ChangeGroups:
     def add(self, host: str, changes: Iterable[Compared]) -> None:
         """Add the changes of one host."""
         for each in changes:
-            here = ChangedHost(host=host, since=self._times[each.since])
+            seen_on = [self._times[scan] for scan in each.seen_on]
+            here = ChangedHost(host=host, since=self._times[each.since], seen_on=seen_on)
             self._found.setdefault(each.kind, {}).setdefault(each.what, []).append(here)
 
     def changes(self, presence: Presence, **fields: Any) -> Changes:
@@ -75,7 +76,14 @@ class ChangeGroups:
     def _host_keys(self) -> list[KeyChange]:
         found = [
             KeyChange(
-                host=at.host, kind=kind, type=type, old=[*old], new=[*new], since=at.since, seen_before=seen_before
+                host=at.host,
+                kind=kind,
+                type=type,
+                old=[*old],
+                new=[*new],
+                since=at.since,
+                seen_before=seen_before,
+                seen_on=at.seen_on,
             )
             for at, (kind, type, old, new, seen_before) in self._hosts("key")
         ]
@@ -91,6 +99,7 @@ class ChangeGroups:
                 old_score=old_score,
                 new_score=new_score,
                 since=at.since,
+                seen_on=at.seen_on,
             )
             for at, (profile, old, new, old_score, new_score) in self._hosts("grade")
         ]
@@ -101,7 +110,7 @@ class ChangeGroups:
 
     def _compliance(self) -> list[ComplianceChange]:
         found = [
-            ComplianceChange(host=at.host, profile=profile, old=old, new=new, since=at.since)
+            ComplianceChange(host=at.host, profile=profile, old=old, new=new, since=at.since, seen_on=at.seen_on)
             for at, (profile, old, new) in self._hosts("compliance")
         ]
         order = [(True, False), (True, None), (False, None), (False, True)]

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import msgspec
 
 from sshprobe.model.observation import Status
-from sshprobe.model.verdict import GRADES, Grade, Severity
+from sshprobe.model.verdict import GRADES, SEVERITIES, Grade, Severity
 
 KeyKind = Literal["changed", "replaced", "authority", "passing", "added", "removed", "certificate"]
 
@@ -16,7 +16,35 @@ FindingKind = Literal["new", "back", "worse", "unwaived", "waived", "milder", "f
 _COUNTED: tuple[Severity, ...] = ("critical", "high", "medium")
 """Severities of findings that make a host worse."""
 
+_AGAINST: tuple[FindingKind, ...] = ("new", "back", "worse", "unwaived")
+
 KEY_KINDS, FINDING_KINDS = get_args(KeyKind), get_args(FindingKind)
+
+
+def finding_kind(
+    old: tuple[str, Severity] | None, new: tuple[str, Severity] | None, *, seen_before: bool
+) -> FindingKind | None:
+    """Return the kind of a change; None: not a change that counts.
+
+    `old`, `new`: "there" or "waived", and the severity; None without the finding. `seen_before`: whether an earlier
+    scan had the new one.
+    """
+    if old == new:
+        return None
+    if new is None:
+        return "fixed"
+    if old is None:
+        return None if new[0] == "waived" else "back" if seen_before else "new"
+    if old[0] != new[0]:
+        return "waived" if new[0] == "waived" else "unwaived"
+    if new[0] == "waived":
+        return None
+    return "worse" if SEVERITIES.index(new[1]) < SEVERITIES.index(old[1]) else "milder"
+
+
+def makes_worse(kind: FindingKind | None, severity: Severity) -> bool:
+    """Return whether a change of a finding makes its host worse for `--fail-on worse`."""
+    return kind in _AGAINST and severity in _COUNTED
 
 
 class ChangedHost(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +54,8 @@ class ChangedHost(msgspec.Struct, frozen=True, kw_only=True):
     """"192.0.2.7:22"."""
     since: str
     """When the first scan with the new answer began; RFC 3339, UTC."""
+    seen_on: list[str] = []
+    """If the answers alternate: when earlier scans began to see the new one; RFC 3339, UTC."""
 
 
 class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +77,8 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
     """When the first scan with the new answer began; RFC 3339, UTC."""
     seen_before: bool
     """Whether an earlier scan saw the new key. Of `passing`: whether the keys are those of the old scan again."""
+    seen_on: list[str] = []
+    """If the keys alternate: when earlier scans began to see the new one; RFC 3339, UTC."""
 
     @property
     def is_alarming(self) -> bool:
@@ -119,6 +151,8 @@ class GradeChange(msgspec.Struct, frozen=True, kw_only=True):
     new_score: int
     since: str
     """When the first scan with the new grade began; RFC 3339, UTC."""
+    seen_on: list[str] = []
+    """If the grades alternate: when earlier scans began to see the new one; RFC 3339, UTC."""
 
     @property
     def fell(self) -> bool:
@@ -139,6 +173,8 @@ class ComplianceChange(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it complies. None: a fact that the profile needs was not observed."""
     since: str
     """When the first scan with the new answer began; RFC 3339, UTC."""
+    seen_on: list[str] = []
+    """If the answers alternate: when earlier scans began to see the new one; RFC 3339, UTC."""
 
 
 class FindingChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,12 +199,12 @@ class FindingChange(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_against(self) -> bool:
         """Whether the host is worse by it."""
-        return self.kind in ("new", "back", "worse", "unwaived")
+        return self.kind in _AGAINST
 
     @property
     def is_worse(self) -> bool:
         """Whether `--fail-on worse` counts it: the host is worse by it, and its severity is medium or above."""
-        return self.is_against and self.severity in _COUNTED
+        return makes_worse(self.kind, self.severity)
 
 
 class AlgorithmChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,8 +248,7 @@ class FactChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlappingHost(msgspec.Struct, frozen=True, kw_only=True):
-    """A host whose answers alternate, as behind a load balancer. What alternates is a change only where verdicts got
-    worse."""
+    """A host whose answers alternate, as behind a load balancer. Here are only answers that are not worse."""
 
     host: str
     """"192.0.2.7:22"."""

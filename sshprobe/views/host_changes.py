@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 from sshprobe.model.name_lists import FIELDS, LANGUAGES
 from sshprobe.model.observation import Depth
-from sshprobe.model.verdict import GRADES, SEVERITIES, Severity
+from sshprobe.model.verdict import GRADES, Severity
+from sshprobe.views.change_kinds import finding_kind, makes_worse
 from sshprobe.views.host_series import Change, compare, only_between
 from sshprobe.views.observed_facts import all_fingerprints, authorities, certificates, facts_of, fingerprints, names
 from sshprobe.views.snapshots import FLEET, SERVICES, SeenFinding, SeenVerdict, Snapshot
@@ -25,6 +26,8 @@ class Compared(NamedTuple):
     """The first scan with the new answer."""
     what: tuple[Hashable, ...]
     """Names the change. Hosts with the same `kind` and `what` have the same change."""
+    seen_on: tuple[int, ...] = ()
+    """Earlier scans with the new answer, if the answers alternate."""
 
 
 class ProfileScan(NamedTuple):
@@ -83,16 +86,17 @@ class HostComparison:
         points = [(scan, value(seen)) for scan, seen in self._answers]
         return [point for point in points if point[1] is not None]
 
-    def _compare(self, name: str, value: Callable[[Snapshot], Any], *, if_several: bool = False) -> Change[Any] | None:
-        """Return the change of a fact, unless it alternates: then `name` is noted.
-
-        `if_several`: also behind a load balancer, where each scan meets different servers.
-        """
+    def _compare(self, name: str, value: Callable[[Snapshot], Any]) -> Change[Any] | None:
+        """Return the change of a fact that cannot make a host worse. If it alternates, only `name` is noted."""
         change = compare(self._points(value), self._old)
-        if change is not None and (change.flaps or (self._several and not if_several)):
+        if change is not None and (change.flaps or self._several):
             self._flapping.add(name)
             return None
         return change
+
+    def _remark(self, change: Change[Any]) -> tuple[int, ...]:
+        """Return the scans for the remark that the answers alternate."""
+        return change.seen_on if change.flaps or self._several else ()
 
     # -- host keys -------------------------------------------------------------------------------------------------
 
@@ -104,9 +108,7 @@ class HostComparison:
             yield from self._passing(type, points, change)
             if change is None:
                 yield from self._certificate(type)
-            elif change.flaps or (
-                self._several and change.new <= frozenset().union(*(seen for _, seen in points[:-1]))
-            ):
+            elif change.old == change.new:
                 self._flapping.add(type)
             else:
                 kind = "changed" if change.old and change.new else "added" if change.new else "removed"
@@ -118,10 +120,15 @@ class HostComparison:
             since = max(each[-1].since for each in added)
             seen_before = all(each[-1].seen_before for each in added)
             what = ("replaced", " to ".join(types), tuple(sorted(before)), tuple(sorted(now)), seen_before)
-            yield Compared("key", since, what)
+            yield Compared("key", since, what, self._remark(added[0][-1]))
             return
         for kind, type, old, new, change in found:
-            yield Compared("key", change.since, (kind, type, old, new, change.seen_before))
+            is_known = change.new <= change.old if self._several else kind != "changed" and change.flaps
+            if is_known:  # no client that connected to the old host keys warns
+                self._flapping.add(type)
+            else:
+                what = (kind, type, old, new, change.seen_before)
+                yield Compared("key", change.since, what, self._remark(change))
 
     def _passing(
         self, type: str, points: Sequence[tuple[int, frozenset[str]]], change: Change[frozenset[str]] | None
@@ -138,19 +145,22 @@ class HostComparison:
             passed = {scan: value for scan, value in passed.items() if not before & all_fingerprints(at[scan])}
         if passed:
             between = tuple(sorted(frozenset[str]().union(*passed.values())))
-            yield Compared("key", max(passed), ("passing", type, tuple(sorted(now)), between, change is None))
+            is_back = change is None or change.old == change.new
+            yield Compared("key", max(passed), ("passing", type, tuple(sorted(now)), between, is_back))
 
     def _certificate(self, type: str) -> Iterator[Compared]:
-        change = self._compare(type, partial(authorities, type=type), if_several=True)
-        if change is not None:
-            kind = "authority"
-        else:
-            change = self._compare(type, partial(certificates, type=type), if_several=True)
+        kind = "authority"
+        change = compare(self._points(partial(authorities, type=type)), self._old)
+        if change is None or change.old == change.new:
             kind = "certificate"
+            change = compare(self._points(partial(certificates, type=type)), self._old) or change
         if change is None:
             return
+        if change.old == change.new or (kind == "certificate" and change.flaps):
+            self._flapping.add(type)
+            return
         old, new = (authorities(seen, type) or () for seen in (self._before, self._now))
-        yield Compared("key", change.since, (kind, type, old, new, change.seen_before))
+        yield Compared("key", change.since, (kind, type, old, new, change.seen_before), self._remark(change))
 
     # -- other facts -----------------------------------------------------------------------------------------------
 
@@ -234,38 +244,41 @@ class HostComparison:
                 without.append((scan, seen, ()))
         grade = compare([(scan, verdict.grade) for scan, _, verdict in points], self._old)
         if grade is not None:
-            yield from self._grade(profile, grade, points)
+            fell = GRADES.index(grade.new) > GRADES.index(grade.old)
+            if fell or not self._alternates(grade):
+                yield from self._grade(profile, grade, points, fell=fell)
         complies = compare([(scan, verdict.compliant) for scan, _, verdict in points], self._old)
-        # A host that was not known to comply did not stop, or begin, to comply.
-        counts = complies is not None and complies.old not in (None, complies.new)
-        if complies is not None and counts and not (self._are_several(complies) and complies.new):
-            yield Compared("compliance", complies.since, (profile, complies.old, complies.new))
+        if complies is not None:
+            stopped = complies.old is True and complies.new is False
+            if stopped or (not self._alternates(complies) and not (self._several and complies.new)):
+                yield from self._compliance(profile, complies)
         findings = [(scan, seen, verdict.findings) for scan, seen, verdict in points]
         yield from self._findings(profile, sorted([*findings, *without], key=lambda point: point[0]))
 
-    def _are_several(self, change: Change[Any]) -> bool:
-        """Return whether several servers may answer, so that an improvement is not sure. Notes what alternates."""
+    def _compliance(self, profile: str, change: Change[bool | None]) -> Iterator[Compared]:
+        if change.old is not None:  # a host that was not known to comply did not stop, or begin, to comply
+            yield Compared("compliance", change.since, (profile, change.old, change.new), self._remark(change))
+
+    def _alternates(self, change: Change[Any]) -> bool:
+        """Return whether a verdict alternates, and note it. Only for one that is not worse."""
         if change.flaps and not self._flapping:
             self._flapping.add("verdicts")
-        return change.flaps or self._several
+        return change.flaps
 
     def _grade(
-        self, profile: str, change: Change[Any], points: Sequence[tuple[int, Snapshot, SeenVerdict]]
+        self, profile: str, change: Change[Any], points: Sequence[tuple[int, Snapshot, SeenVerdict]], *, fell: bool
     ) -> Iterator[Compared]:
         """Yield a change of the letter, unless it is due to facts that only one of the scans saw."""
-        several = self._are_several(change)
-        if change.old == change.new:
-            return
         _, _, old = next((each for each in reversed(points) if each[0] <= self._old), points[0])
         then, now, new = self._before.unseen, points[-1][1].unseen, points[-1][2]
-        fell = GRADES.index(new.grade) > GRADES.index(old.grade)
         saw_more = (old.is_partial and not new.is_partial) or now < then
         saw_less = (new.is_partial and not old.is_partial) or not now <= then
         if saw_more if fell else saw_less:
             reason = "saw_more" if fell else "saw_less"
             yield Compared("not_compared", change.since, ("grades", profile, reason, None))
-        elif fell or not several:
-            yield Compared("grade", change.since, (profile, old.grade, new.grade, old.score, new.score))
+        elif fell or not self._several:
+            what = (profile, old.grade, new.grade, old.score, new.score)
+            yield Compared("grade", change.since, what, self._remark(change))
 
     def _across_the_fleet(self) -> list[tuple[int, Snapshot, tuple[SeenFinding, ...]]]:
         return [
@@ -280,6 +293,7 @@ class HostComparison:
         known: dict[tuple[str, str | None], SeenFinding] = {}
         for _, _, findings in points:
             known.update({(each.id, each.algorithm): each for each in findings})
+        is_unsure = self._several or self._now.facts.names_left_out > 0
         for key, finding in known.items():
             earlier: Snapshot | None = None
             values: list[tuple[int, tuple[str, Severity] | None]] = []
@@ -293,28 +307,14 @@ class HostComparison:
             change = compare(values, self._old)
             if change is None:
                 continue
-            is_unsure = self._are_several(change) or self._now.facts.names_left_out > 0
-            kind = _kind(change)
+            kind = finding_kind(change.old, change.new, seen_before=change.seen_before)
+            severity = finding.severity if kind != "fixed" or change.old is None else change.old[1]
+            if not makes_worse(kind, severity) and self._alternates(change):
+                continue
             if kind is None or (is_unsure and kind in ("fixed", "milder")):
                 continue
-            severity = finding.severity if kind != "fixed" or change.old is None else change.old[1]
-            yield Compared("finding", change.since, (kind, profile, *key, severity, finding.message))
+            what = (kind, profile, *key, severity, finding.message)
+            yield Compared("finding", change.since, what, self._remark(change))
 
 
 _DIRECTIONS = ("client to server", "server to client")
-
-
-def _kind(change: Change[tuple[str, Severity] | None]) -> str | None:
-    """Return the kind of a `FindingChange`; None: not a change that counts."""
-    old, new = change.old, change.new
-    if old == new:
-        return None
-    if new is None:
-        return "fixed"
-    if old is None:
-        return None if new[0] == "waived" else "back" if change.seen_before else "new"
-    if old[0] != new[0]:
-        return "waived" if new[0] == "waived" else "unwaived"
-    if new[0] == "waived":
-        return None
-    return "worse" if SEVERITIES.index(new[1]) < SEVERITIES.index(old[1]) else "milder"

@@ -26,7 +26,7 @@ class Sighting(NamedTuple):
 
 
 class Change(NamedTuple, Generic[Value]):
-    """A value that differs between the old and the new scan, or alternates."""
+    """A value that differs between the old and the new scan, or that alternates and is back."""
 
     old: Value
     new: Value
@@ -35,7 +35,9 @@ class Change(NamedTuple, Generic[Value]):
     seen_before: bool
     """Whether an earlier scan has the new value, with another one between."""
     flaps: bool
-    """Whether it alternates. `old` and `new` can then be equal, with another value between them."""
+    """Whether it alternates. `old` and `new` can then be equal."""
+    seen_on: tuple[int, ...]
+    """The first scan of each earlier time with the new value."""
 
 
 def compare(points: Sequence[tuple[int, Value]], old: int) -> Change[Value] | None:
@@ -51,10 +53,11 @@ def compare(points: Sequence[tuple[int, Value]], old: int) -> Change[Value] | No
         if point[1] != runs[-1][1]:
             runs.append(point)
     since, new = runs[-1]
-    seen_before = any(value == new for _, value in runs[:-1])
-    flaps = seen_before and len(runs) > FLAPPING_CHANGES
+    seen_on = tuple(scan for scan, value in runs[:-1] if value == new)
+    flaps = bool(seen_on) and len(runs) > FLAPPING_CHANGES
     before = next((value for scan, value in reversed(points) if scan <= old), points[0][1])
-    return Change(before, new, since, seen_before, flaps) if before != new or (flaps and since > old) else None
+    is_settled = before == new and (since <= old or not flaps)
+    return None if is_settled else Change(before, new, since, bool(seen_on), flaps, seen_on)
 
 
 def only_between(
@@ -62,10 +65,10 @@ def only_between(
 ) -> dict[int, frozenset[str]]:
     """Return the members of a set that only scans between `old` and the last one saw, by scan.
 
-    `change`: that of the set. With one, members in scans before `old` do not count either.
+    `change`: that of the set. If it has another value now, members in scans before `old` do not count either.
     """
     known = points[-1][1]
-    if change is not None:
+    if change is not None and change.old != change.new:
         known = known.union(change.old, *(value for scan, value in points if scan <= old))
     return {scan: value - known for scan, value in points if scan > old and value - known}
 

@@ -136,5 +136,6 @@ def only(changes: Changes, is_known: Callable[[bytes], bool]) -> Changes | None:
 
 
 def _key(name: str, each: Any, host: ChangedHost | None = None) -> bytes:
-    values = [name, *(getattr(each, field) for field in _IDENTITY[name]), host]
+    at = None if host is None else {"host": host.host, "since": host.since}
+    values = [name, *(getattr(each, field) for field in _IDENTITY[name]), at]
     return blake2b(msgspec.json.encode(values), digest_size=16).digest()

@@ -69,6 +69,20 @@ def test_fail_on_worse(folder: Path) -> None:
     diff(folder, "aa01.jsonl", "aa02.jsonl", "--fail-on", "worse")
 
 
+def test_a_regression_that_was_fixed_once_fails_again(folder: Path, tmp_path: Path) -> None:
+    good, bad = [WEEKS[2][1][0]], [WEEKS[0][1][0]]  # an old OpenSSH, and a new one
+    names = []
+    for number, hosts in enumerate((good, bad, good, bad)):
+        names.append(f"{number}.jsonl")
+        write_scan(tmp_path / names[-1], f"dd0{number}", 1 + number, hosts)
+    CliRunner().invoke(history, ["import", *(str(tmp_path / name) for name in names), "--history", f"{tmp_path}/h.db"])
+    for arguments in (["--history", "h.db"], names[2:]):
+        text = diff(tmp_path, *arguments, "--fail-on", "worse", code=1)
+        assert "Worse on 1 host: " in text
+        assert "1 grade fell" in text
+    assert "answers alternate: seen before on 2026-11-02" in diff(tmp_path, "--history", "h.db")
+
+
 def test_scans_without_a_common_profile_do_not_pass(folder: Path) -> None:
     bare = [msgspec.structs.replace(each, verdicts=[]) for each in WEEKS[1][1]]
     write_scan(folder / "bare.jsonl", "cc", 28, bare)

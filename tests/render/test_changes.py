@@ -142,3 +142,15 @@ def test_code_spans(text: str, span: str) -> None:
 )
 def test_a_host_without_the_usual_port(host: str, short: str) -> None:
     assert short_host(host) == short
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_fall_that_was_seen_before_has_a_remark(format_: str) -> None:
+    good, bad = with_verdict("A"), with_verdict("C", findings=[WEAK])
+    text = render(compare(*([good], [bad]) * 4, old=6), format_, SCREEN, verbose=False)
+    if format_ == "json":
+        assert text.count('"2026-11-06T12:00:00.000Z"') == 2  # of the grade and of the finding
+    else:
+        assert "Worse on 1 host: 1 grade fell, 1 new finding of medium or" in text
+        assert " ".join(text.split()).count("answers alternate: seen before on 2026-11-02 12:00 UTC, 2026-11-04") == 2
+        assert "load balancer" not in text.lower()

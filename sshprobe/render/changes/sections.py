@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from sshprobe.model.observation import Depth
-from sshprobe.render.changes.words import FACTS, LISTS, PARTS, REASONS, SERVICES, listed, short_host
+from sshprobe.render.changes.words import FACTS, LISTS, PARTS, REASONS, SERVICES, clock, listed, short_host
 from sshprobe.render.text.phrases import count, finding_label
 from sshprobe.views.change_kinds import AlgorithmChange, ChangedHost, FindingChange, KeyChange
 from sshprobe.views.changes import Changes, NotCompared
 from sshprobe.views.host_stats import Subject
+
+Moment = Callable[[str], str]
+"""Writes a time of RFC 3339 for people."""
 
 
 class Row(NamedTuple):
@@ -40,12 +45,13 @@ class Section(NamedTuple):
 def sections(changes: Changes, *, verbose: bool) -> list[Section]:
     """Return the sections that have rows. `verbose`: rows name all algorithms."""
     most = 1000 if verbose else 4
+    moment = clock(changes)
     several = _several_profiles(changes)
     found = [
-        Section("Host keys changed", tuple(_alarming_keys(changes.host_keys)), is_worse=True),
-        Section("Grades fell", tuple(_grades(changes, several, fell=True)), is_worse=True),
-        Section("No longer compliant", tuple(_compliance(changes, several, (True, False))), is_worse=True),
-        Section("New findings", tuple(_findings(changes, several, most, against=True)), is_worse=True),
+        Section("Host keys changed", tuple(_alarming_keys(changes.host_keys, moment)), is_worse=True),
+        Section("Grades fell", tuple(_grades(changes, several, moment, fell=True)), is_worse=True),
+        Section("No longer compliant", tuple(_compliance(changes, several, moment, (True, False))), is_worse=True),
+        Section("New findings", tuple(_findings(changes, several, moment, most, against=True)), is_worse=True),
         Section("New hosts", tuple(_new_hosts(changes))),
         Section("Hosts gone", tuple(_missing(changes, "gone")), when="last seen"),
         Section("Hosts moved", tuple(_moved(changes))),
@@ -53,10 +59,10 @@ def sections(changes: Changes, *, verbose: bool) -> list[Section]:
         Section("Host keys added or removed", tuple(_other_keys(changes.host_keys))),
         Section("Algorithms", tuple(_algorithms(each, most) for each in changes.algorithms)),
         Section("Other facts", tuple(_facts(changes))),
-        Section("Better", tuple(_better(changes, several, most))),
+        Section("Better", tuple(_better(changes, several, moment, most))),
         Section("Answers alternate, as behind a load balancer", tuple(_flapping(changes))),
         Section("Not seen", tuple(_missing(changes, "not seen")), when="last seen"),
-        Section("Compliance no longer known", tuple(_compliance(changes, several, (True, None)))),
+        Section("Compliance no longer known", tuple(_compliance(changes, several, moment, (True, None)))),
         Section("Not compared", tuple(map(_not_compared, changes.not_compared))),
     ]
     return [section for section in found if section.rows]
@@ -93,11 +99,25 @@ def _several_profiles(changes: Changes) -> bool:
     return len(seen - {"fleet"}) > 1
 
 
+def _alternating(seen_on: Sequence[str], moment: Moment) -> tuple[str, ...]:
+    """Return the remark that the answers alternate, as a line; without earlier times no line."""
+    if not seen_on:
+        return ()
+    latest = [moment(each) for each in seen_on[-MOST_TIMES:]]
+    more = len(seen_on) - len(latest)
+    earlier = f" and {more:,} more times" if more > 1 else " and once more" if more else ""
+    return (f"answers alternate: seen before on {', '.join(latest)}{earlier}",)
+
+
+MOST_TIMES = 3
+"""The most times of such a remark: the latest."""
+
+
 def _of(profile: str, several: bool) -> str:
     return f" ({profile})" if several else ""
 
 
-def _alarming_keys(keys: Iterable[KeyChange]) -> Iterator[Row]:
+def _alarming_keys(keys: Iterable[KeyChange], moment: Moment) -> Iterator[Row]:
     for each in keys:
         if each.is_alarming:
             back = ", now the old one again" if each.old and each.seen_before else ""
@@ -110,6 +130,7 @@ def _alarming_keys(keys: Iterable[KeyChange]) -> Iterator[Row]:
             }[each.kind]
             label = "then" if each.kind == "passing" else "now"
             details = [*(f"was  {key}" for key in each.old), *(f"{label:4} {key}" for key in each.new)]
+            details += _alternating(each.seen_on, moment)
             yield Row(words, (ChangedHost(host=each.host, since=each.since),), "critical", tuple(details))
 
 
@@ -122,43 +143,52 @@ def _other_keys(keys: Iterable[KeyChange]) -> Iterator[Row]:
         yield Row({"certificate": f"{type}: new certificate"}.get(kind, f"{type} {kind}"), tuple(hosts))
 
 
-def _grades(changes: Changes, several: bool, *, fell: bool) -> Iterator[Row]:
-    found: dict[tuple[str, str, str], list[ChangedHost]] = {}
+def _grades(changes: Changes, several: bool, moment: Moment, *, fell: bool) -> Iterator[Row]:
+    found: dict[tuple[str, str, str, tuple[str, ...]], list[ChangedHost]] = {}
     for each in changes.grades:
         if each.fell == fell:
-            key = (each.profile, each.old, each.new)
+            key = (each.profile, each.old, each.new, _alternating(each.seen_on, moment))
             found.setdefault(key, []).append(ChangedHost(host=each.host, since=each.since))
-    for (profile, old, new), hosts in found.items():
-        yield Row(f"{old} to {new}{_of(profile, several)}", tuple(hosts), new)
+    for (profile, old, new, remark), hosts in found.items():
+        yield Row(f"{old} to {new}{_of(profile, several)}", tuple(hosts), new, remark)
 
 
-def _compliance(changes: Changes, several: bool, answers: tuple[bool, bool | None]) -> Iterator[Row]:
-    found: dict[str, list[ChangedHost]] = {}
+def _compliance(changes: Changes, several: bool, moment: Moment, answers: tuple[bool, bool | None]) -> Iterator[Row]:
+    found: dict[tuple[str, tuple[str, ...]], list[ChangedHost]] = {}
     for each in changes.compliance:
         if (each.old, each.new) == answers:
-            found.setdefault(each.profile, []).append(ChangedHost(host=each.host, since=each.since))
-    for profile, hosts in found.items():
-        yield Row(profile, tuple(hosts), "high" if answers == (True, False) else "")
+            key = (each.profile, _alternating(each.seen_on, moment))
+            found.setdefault(key, []).append(ChangedHost(host=each.host, since=each.since))
+    for (profile, remark), hosts in found.items():
+        yield Row(profile, tuple(hosts), "high" if answers == (True, False) else "", remark)
 
 
 _KINDS = {"back": "back again", "worse": "more severe", "unwaived": "its waiver ended", "milder": "less severe"}
 
 
-def _findings(changes: Changes, several: bool, most: int, *, against: bool) -> Iterator[Row]:
+def _findings(changes: Changes, several: bool, moment: Moment, most: int, *, against: bool) -> Iterator[Row]:
     """Yield a row for each id and severity: algorithms with the same hosts are named together."""
-    found: dict[tuple[Hashable, ...], list[FindingChange]] = {}
+    found: dict[tuple[Any, ...], list[FindingChange]] = {}
     for each in changes.findings:
         if each.is_against == against:
-            key = (each.severity, each.kind, each.profile, each.id, tuple((at.host, at.since) for at in each.hosts))
-            found.setdefault(key, []).append(each)
-    for group in found.values():
+            for remark, hosts in _by_remark(each.hosts, moment).items():
+                at = tuple((host.host, host.since) for host in hosts)
+                part = msgspec.structs.replace(each, hosts=hosts)
+                found.setdefault((each.severity, each.kind, each.profile, each.id, at, remark), []).append(part)
+    for (*_, remark), group in found.items():
         first = group[0]
         kind = "" if first.kind == "new" else f", {_KINDS.get(first.kind, first.kind)}"
         labels = listed([finding_label(Subject(each.id, each.algorithm or "")) for each in group], most=most)
         words = f"{first.severity}  {labels} ({first.id}{kind}){_of(first.profile, several)}"
-        yield Row(
-            words, tuple(first.hosts), first.severity if against else "", (first.message,) if len(group) == 1 else ()
-        )
+        details = (*((first.message,) if len(group) == 1 else ()), *remark)
+        yield Row(words, tuple(first.hosts), first.severity if against else "", details)
+
+
+def _by_remark(hosts: Iterable[ChangedHost], moment: Moment) -> dict[tuple[str, ...], list[ChangedHost]]:
+    found: dict[tuple[str, ...], list[ChangedHost]] = {}
+    for each in hosts:
+        found.setdefault(_alternating(each.seen_on, moment), []).append(each)
+    return found
 
 
 def _new_hosts(changes: Changes) -> Iterator[Row]:
@@ -218,12 +248,12 @@ _LONG = 80
 """Two values with more characters than this get a line each."""
 
 
-def _better(changes: Changes, several: bool, most: int) -> Iterator[Row]:
-    for row in _grades(changes, several, fell=False):
+def _better(changes: Changes, several: bool, moment: Moment, most: int) -> Iterator[Row]:
+    for row in _grades(changes, several, moment, fell=False):
         yield row._replace(what=f"grade {row.what}")
-    for row in _compliance(changes, several, (False, True)):
+    for row in _compliance(changes, several, moment, (False, True)):
         yield row._replace(what=f"compliant with {row.what}")
-    for row in _findings(changes, several, most, against=False):
+    for row in _findings(changes, several, moment, most, against=False):
         yield row._replace(details=())
 
 
