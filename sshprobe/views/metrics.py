@@ -73,8 +73,9 @@ def host_samples(record: HostRecord, find_release: FindRelease, *, changed_at: f
 
     `changed_at`: when its host keys changed, in seconds since 1970-01-01 UTC. None: not known.
     """
-    own = {"host": endpoint(record.host, record.port), "address": record.address or "", **_user_labels(record.labels)}
-    own = {name: escape_unprintable(value) for name, value in own.items()}
+    host, address = place_labels(record)
+    labels = {name: escape_unprintable(value) for name, value in _user_labels(record.labels).items()}
+    own = {"host": host, "address": address, **labels}
 
     def sample(metric: str, value: float, **labels: str) -> Sample:
         return Sample(metric, own | labels, value)
@@ -101,6 +102,11 @@ def host_samples(record: HostRecord, find_release: FindRelease, *, changed_at: f
     if record.identification is not None:
         product, release = _product(record.identification, find_release)
         yield sample("sshprobe_info", 1, product=product, release=release)
+
+
+def place_labels(record: HostRecord) -> tuple[str, str]:
+    """Return the labels `host` and `address`. Two records with the same ones would have the same series."""
+    return escape_unprintable(endpoint(record.host, record.port)), escape_unprintable(record.address or "")
 
 
 def _user_labels(labels: list[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
-from sshprobe.views.metrics import METRICS, Sample, host_samples
+from sshprobe.views.metrics import METRICS, Sample, host_samples, place_labels
 
 _BATCH = 500
 """The number of hosts whose series are formatted together."""
@@ -60,7 +60,7 @@ class PrometheusWriter(HostWriter):
     def __init__(self, stream: IO[bytes], context: ReportContext) -> None:
         self._stream = stream
         self._context = context
-        self._seen: set[tuple[str, int, str | None]] = set()
+        self._seen: set[tuple[str, str]] = set()
         self._left_out = 0
         self._hosts: list[HostRecord] = []
         self._files = contextlib.ExitStack()
@@ -68,7 +68,7 @@ class PrometheusWriter(HostWriter):
 
     def add(self, host: HostRecord) -> None:
         """Add the series of one host. Prometheus refuses a file with a duplicate series."""
-        key = host.host, host.port, host.address
+        key = place_labels(host)
         if key in self._seen:
             self._left_out += 1
             return

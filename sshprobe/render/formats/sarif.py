@@ -34,6 +34,9 @@ _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "no
 _SECURITY_SEVERITY = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.5", "note": "0.0"}
 """Severity to a value in GitHub's ranges for `security-severity`: critical over 9.0, high from 7.0, medium from 4.0."""
 
+_EMBEDDED = re.compile(r"\](?=\()|\{(?=\d)")
+"""Places where text of a server would begin a link, "[text](URI)", or a placeholder, "{0}" (SARIF 3.11.5, 3.11.6)."""
+
 _IN_BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\]")
 
 _encode = msgspec.json.Encoder().encode
@@ -144,10 +147,11 @@ def _result(host: HostRecord, found: HostFinding) -> dict[str, Any]:
     about = f"{finding.algorithm}: " if finding.algorithm else ""
     advice = f". To fix it: {finding.remediation}" if finding.remediation else ""
     key = "\0".join((host.host, str(host.port), host.address or "", finding.id, finding.algorithm or ""))
+    text = f"{name}: {about}{finding.message}{advice}"
     result: dict[str, Any] = {
         "ruleId": finding.id,
         "level": _LEVELS[finding.severity],
-        "message": {"text": f"{name}: {about}{finding.message}{advice}"},
+        "message": {"text": _EMBEDDED.sub(r"\g<0> ", text)},
         "partialFingerprints": {"hostFinding/v1": hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()},
         "properties": {
             "severity": finding.severity,

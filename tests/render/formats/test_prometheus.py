@@ -37,3 +37,12 @@ def test_a_series_appears_once_and_metrics_are_grouped() -> None:
     assert len(families["sshprobe_answered"].samples) == 1101
     assert text.replace("\n", "").isprintable()
     assert report_of("prometheus", []) == b""
+
+
+def test_two_hosts_with_the_same_labels_are_one_series() -> None:
+    """Prometheus refuses a whole file for one series that it has twice."""
+    same = [failed("timeout", "no answer", address) for address in ("a\x01", "a\\x01")]
+    hosts = [*same, msgspec.structs.replace(same[0], address=None), msgspec.structs.replace(same[0], address="")]
+    text = report_of("prometheus", hosts).decode()
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(set(series)) == len(series)

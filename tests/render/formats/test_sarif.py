@@ -118,6 +118,15 @@ def test_the_worst_results_are_kept(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "2" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
 
 
+def test_text_of_a_server_is_neither_a_link_nor_a_placeholder() -> None:
+    """SARIF 3.11.5 and 3.11.6. The name of an algorithm can be any printable ASCII without a comma."""
+    bad = msgspec.structs.replace(WANTING.findings[0], algorithm="[look](https://server.example)", message="{0} {1}")
+    host = judged(debian12(), msgspec.structs.replace(WANTING, findings=[bad]))
+    (result,) = checked(report_of("sarif", [host]))["results"]
+    begin = "web1.example.org:22: [look] (https://server.example): { 0} { 1}"
+    assert result["message"]["text"].startswith(begin)
+
+
 def test_text_of_a_server_and_an_empty_report_are_valid() -> None:
     bad = msgspec.structs.replace(WANTING.findings[0], algorithm=HOSTILE, message=HOSTILE)
     host = judged(hostile_host(), msgspec.structs.replace(WANTING, findings=[bad]))
