@@ -106,10 +106,11 @@ def caution(lines: Sequence[str]) -> str:
 
 def beside(lines: Sequence[str]) -> Iterator[str]:
     """Yield the comments that belong to the lines, without "#"."""
-    off = [line for line in lines if line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD)]
+    off = ["password"] if METHODS["password"] in lines else []
+    if not {CHALLENGE_RESPONSE, KEYBOARD}.isdisjoint(lines):
+        off.append("keyboard-interactive")
     if off:
-        what = "this" if len(off) == 1 else "one of these"
-        yield f"Locks everybody out if {CHAIN} asks for {what} after a key. Check: {_WHERE}."
+        yield f"Locks everybody out if {CHAIN} asks for {' or '.join(off)} after a key. Check: {_WHERE}."
     for line in lines:
         if line == ONLY_PUBLIC_KEYS:
             yield "A second factor after the key cannot be seen from outside. This line ends it: a key alone logs in."

@@ -156,7 +156,8 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
         gone = [method for method in unlisted if line in authentication_lines(context, [method])]
         effect = partial(with_methods, more=more, gone=gone)
         why = (*added, *reasons(about, gone))
-        yield config_step([*before_it, line], effect, reasons=why, beside=tuple(beside([line])), **known)
+        # The warning names all methods, because it is shown once above all their lines.
+        yield config_step([*before_it, line], effect, reasons=why, beside=tuple(beside(lines)), **known)
         before_it = []
 
 
