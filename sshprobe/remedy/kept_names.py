@@ -131,7 +131,18 @@ def _gone_from_defaults(context: RemedyContext, category: AlgorithmType, left: l
     ]
     if not set(left) <= set(there) or not _are_defaults(category, there, context.version):
         return []
-    return [name for name in there if name not in left]
+    gone = [name for name in there if name not in left]
+    # A distribution may have added another name of one of these from a later release (Debian), and a line of the owner
+    # may hide it. sshd ignores unknown names here.
+    same = {canonical(category, name) for name in gone}
+    added = [
+        name
+        for name in names(category)
+        if (entry := lookup(category, name)) is not None
+        and (canonical(category, name) in same and name not in there)
+        and (entry.openssh_in_code and not in_openssh(entry.openssh_in_code, context.version))
+    ]
+    return [*gone, *added]
 
 
 def _are_defaults(category: AlgorithmType, offered: list[str], version: str | None) -> bool:

@@ -67,6 +67,15 @@ def test_another_name_of_a_default_comes_from_a_patch() -> None:
     assert line([*kex, "diffie-hellman-group1-sha1"]).startswith("KexAlgorithms sntrup")
 
 
+def test_a_removed_name_does_not_come_back_by_another_name() -> None:
+    """A line of the owner hides the second name that Debian added to the list of its 9.2."""
+    stock = captured(_capture("openssh-debian12-9.2p1"))
+    kex = [name for name in stock.kex_algorithms or [] if name != "sntrup761x25519-sha512"]
+    found = remedy(msgspec.structs.replace(stock, kex_algorithms=kex), load_profile("fips-140-3")).lines
+    (line,) = [line for line in found if line.startswith("KexAlgorithms ")]
+    assert {"sntrup761x25519-sha512@openssh.com", "sntrup761x25519-sha512"} <= set(line.partition("-")[2].split(","))
+
+
 @pytest.mark.parametrize("name", ["{{ lookup('pipe', 'id') }}", "-curve25519-sha256", "^x", "a b", "x#", "x\\x0ay"])
 def test_names_of_a_server_never_become_lines(name: str) -> None:
     waiver = Waiver(finding="kex.unlisted", hosts=("*",), reason="old", until=datetime.date(2099, 1, 1))
