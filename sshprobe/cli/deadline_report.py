@@ -28,7 +28,8 @@ def dated_profiles(names: tuple[str, ...], at: date | None) -> list[Profile]:
     found = load_profiles(names, at=at, remarks=False)
     for profile in found:
         if not profile.deadline:
-            raise InputError(f"profile `{profile.id}` has no deadlines: see docs/profiles.md")
+            dated = ", ".join(id for id in available_profiles() if load_profile(id).deadline)
+            raise InputError(f"profile `{profile.id}` has no deadlines. These have: {dated}")
     return found
 
 

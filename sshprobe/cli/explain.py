@@ -45,7 +45,7 @@ def explain(name: str) -> None:
     extension = marker(name)
     hints = [hint for hint in version_hints() if hint.id == (name.upper() if name.lower().startswith("cve-") else name)]
     if not found and extension is None and not hints:
-        name = next((each.id for each in types.values() if name.lower() in each.also_called), name)
+        name = next((each.id for each in types.values() if name.lower() in _words_of(each)), name)
     citing = _citing(name)
     code = next((code for code in codes if code == given.lower()), None)
     if not found and extension is None and name not in types and not hints and not citing and code is None:
@@ -63,6 +63,13 @@ def explain(name: str) -> None:
     blocks += [_hint(hint) for hint in hints]
     blocks += [] if code is None else [_weakness(code, codes[code])]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
+
+
+def _words_of(text: FindingType) -> set[str]:
+    """Return the words of reports for a finding, in lower case: "password", "small host keys"."""
+    from sshprobe.model.finding_table import LABELS
+
+    return {*text.also_called, LABELS.get(text.id, text.id).lower()}
 
 
 def _citing(name: str) -> list[FindingType]:

@@ -45,7 +45,7 @@ COMMANDS = {
     invoke_without_command=True,
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine, 1 --fail-on was reached, 2 wrong usage or input, 3 nothing could be scanned, "
+    epilog="Exit codes: 0 fine, 1 --fail-on was reached, 2 wrong usage or input, 3 no host could be graded, "
     "130 interrupted.",
 )
 @click.version_option(__version__, prog_name="sshprobe", message="%(prog)s %(version)s")

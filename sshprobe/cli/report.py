@@ -110,7 +110,7 @@ def report(
     if writes_hosts and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
         raise click.UsageError(f"`--format {format_}` has its own order: omit `--by`")
     if by != "deadline" and (profile_names or at is not None):
-        raise click.UsageError("`--profile` and `--at` are for `--by deadline`")
+        raise click.UsageError("`--profile` and `--at` of `report` are for `--by deadline`: `sshprobe grade` has both")
     dated = dated_profiles(profile_names, at) if by == "deadline" else []
     if output == "-":
         raise click.UsageError("`-o -` is not a file: without `-o` the report goes to standard output")

@@ -15,6 +15,7 @@ from sshprobe.cli.main import COMMANDS
 from sshprobe.cli.main import sshprobe as sshprobe_group
 from sshprobe.cli.options.values import HEADINGS
 from sshprobe.grading import finding_types
+from sshprobe.model.finding_table import LABELS
 from sshprobe.model.records import HostRecord, Record
 from tests.sample_records import HEADER, captured, debian12, failed
 
@@ -376,7 +377,11 @@ def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "finding"), [(word, each.id) for each in finding_types().values() for word in each.also_called]
+    ("word", "finding"),
+    [
+        *((word, each.id) for each in finding_types().values() for word in each.also_called),
+        *((LABELS[id], id) for id in ("host_key.size", "authentication.signature_weak", "kex.no_post_quantum")),
+    ],
 )
 def test_words_that_a_report_shows_are_explained(word: str, finding: str, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main

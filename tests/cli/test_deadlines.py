@@ -111,9 +111,18 @@ def test_a_grade_as_of_another_day(saved: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["report", "FILE", "--at", "2031-01-01"], "`--profile` and `--at` are for `--by deadline`"),
-        (["report", "FILE", "--profile", "cnsa-2.0"], "`--profile` and `--at` are for `--by deadline`"),
-        (["report", "FILE", "--by", "deadline", "--profile", "dev-sec"], "profile `dev-sec` has no deadlines"),
+        (
+            ["report", "FILE", "--at", "2031-01-01"],
+            "`--profile` and `--at` of `report` are for `--by deadline`: `sshprobe grade` has both",
+        ),
+        (
+            ["report", "FILE", "--profile", "cnsa-2.0"],
+            "`--profile` and `--at` of `report` are for `--by deadline`: `sshprobe grade` has both",
+        ),
+        (
+            ["report", "FILE", "--by", "deadline", "--profile", "dev-sec"],
+            "profile `dev-sec` has no deadlines. These have: asd-ism, ",
+        ),
         (["grade", "FILE", "--at", "soon"], "'soon' is not a date such as 2031-01-01"),
         (["grade", "FILE", "--at", "2031-02-30"], "'2031-02-30' is not a date such as 2031-01-01"),
     ],

@@ -171,7 +171,7 @@ def test_the_timeline_of_a_host(folder: Path) -> None:
     done = sshprobe("history", "hosts", "192.0.2.9", cwd=folder)
     assert (done.returncode, done.stderr) == (
         2,
-        b"error: history.db: has no host 192.0.2.9:22: see `sshprobe history hosts`\n",
+        b"error: history.db: has no host 192.0.2.9:22: see `sshprobe history hosts --history history.db`\n",
     )
 
 

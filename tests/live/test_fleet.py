@@ -107,7 +107,7 @@ async def test_a_fleet_shows_its_findings(openssh: StartOpenSSH, tmp_path: Path)
     assert uses["host_key", "rsa-sha2-512"] == sorted(map(place, servers))
     assert uses["host_key", "ecdsa-sha2-nistp256"] == sorted([place(other), place(odd)])
     text = (await sshprobe("report", "sweep.jsonl", cwd=tmp_path)).decode()
-    assert "1 host key is shared by 3 machines: " in text
+    assert "1 host key is shared by several machines at 3 addresses: " in text
     assert "2 RSA keys share a prime" in " ".join(text.split())
     assert "not checked" in text
 

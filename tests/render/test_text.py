@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.grading import FleetFacts, explain_finding, finding_types
+from sshprobe.model.fleet import SharedKey
 from sshprobe.model.name_lists import NAME_LISTS
 from sshprobe.model.observation import Identification
 from sshprobe.model.records import HostRecord
@@ -16,6 +17,7 @@ from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Effect, Grade, Waived
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
+from sshprobe.render.text.fleet_phrases import key_sentences
 from sshprobe.render.text.fleet_table import fleet_table
 from sshprobe.render.text.host_details import finding_details
 from sshprobe.render.text.phrases import finding_label
@@ -346,6 +348,17 @@ def render(
         summary.add(record)
     view = table.build(summary.build(duration_ms=1500, fleet=facts.report()))
     return fleet_table(view, terminal or Terminal(), verbose=verbose, kept_in=kept_in)
+
+
+def test_machines_are_counted_only_where_their_number_is_known() -> None:
+    shared = SharedKey(fingerprint="SHA256:a", type="ssh-ed25519", hosts=["192.0.2.1:22", "192.0.2.2:22"], agree=False)
+    three = msgspec.structs.replace(shared, hosts=[*shared.hosts, "192.0.2.3:22"])
+    summary = SummaryBuilder().build(duration_ms=0)
+    found = [key_sentences(msgspec.structs.replace(summary, shared_host_keys=[key]))[0] for key in (shared, three)]
+    assert [words.partition(":")[0] for words in found] == [
+        "1 host key is shared by 2 machines",
+        "1 host key is shared by several machines at 3 addresses",
+    ]
 
 
 def test_a_sweep() -> None:

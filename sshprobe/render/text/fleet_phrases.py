@@ -30,12 +30,14 @@ CUT_OFF = "Cut off: the rest was not read."
 
 
 def key_sentences(summary: SummaryRecord) -> list[str]:
-    """Return the sentences: "3 host keys are shared by 14 machines." Empty if nothing was found."""
+    """Return the sentences: "2 RSA keys share a prime." Empty if nothing was found."""
     sentences = []
     several = [key for key in summary.shared_host_keys if not key.agree]
     if several:
-        keys, machines = count(len(several), "host key is", "host keys are"), _addresses(several)
-        sentences.append(f"{keys} shared by {count(len(machines), 'machine')}: {_few(machines)}.")
+        keys, at = count(len(several), "host key is", "host keys are"), _addresses(several)
+        # Some of more than two addresses may be one machine.
+        machines = "2 machines" if len(at) == 2 else f"several machines at {len(at):,} addresses"
+        sentences.append(f"{keys} shared by {machines}: {_few(at)}.")
     alike = [key for key in summary.shared_host_keys if key.agree]
     if alike:
         keys, addresses = count(len(alike), "host key is", "host keys are"), _addresses(alike)

@@ -73,7 +73,9 @@ def find_scan(database: Database, words: str) -> Scan:
     matches = [Scan(*row) for row in rows]
     exact = [scan for scan in matches if scan.scan_id == words]
     if not matches:
-        raise InputError(f"has no scan {words!r}: see `sshprobe history list`", source=database.name)
+        raise InputError(
+            f"has no scan {words!r}: see `sshprobe history list --history {database.name}`", source=database.name
+        )
     if len(matches) > 1 and words != "latest" and not exact:
         raise InputError(f"has several scans that begin with {words!r}", source=database.name)
     return (exact or matches)[0]

@@ -92,7 +92,9 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
             ports = connection.scalars(
                 select(HOST.c.port).where(HOST.c.name == name.lower()).distinct().order_by(HOST.c.port)
             ).all()
-            raise InputError(f"has no host {endpoint(name, port)}: {_elsewhere(name, ports)}", source=database.name)
+            raise InputError(
+                f"has no host {endpoint(name, port)}: {_elsewhere(name, ports, database)}", source=database.name
+            )
         seen = _decoded(connection, OBSERVATION, {row[1] for row in rows})
         judged = _decoded(connection, VERDICT, {row[2] for row in rows})
     periods: list[Period] = []
@@ -111,10 +113,10 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
     return periods[::-1]
 
 
-def _elsewhere(name: str, ports: Sequence[int]) -> str:
+def _elsewhere(name: str, ports: Sequence[int], database: Database) -> str:
     """Describe the endpoints of a host in a history, or where to look for hosts."""
     if not ports:
-        return "see `sshprobe history hosts`"
+        return f"see `sshprobe history hosts --history {database.name}`"
     more = len(ports) - MAX_PORTS
     shown = " or ".join(endpoint(name, port) for port in ports[:MAX_PORTS])
     return f"did you mean {shown}?" + (f" It has {more:,} more ports of this host" if more > 0 else "")
