@@ -11,6 +11,7 @@ import click
 
 from sshprobe.cli.command_group import CommandGroup
 from sshprobe.cli.history_tables import (
+    changed_parts,
     distinct_times,
     duration,
     minutes,
@@ -157,7 +158,7 @@ def hosts(host: str | None, history: str | None, format_: str) -> None:
                 each.status,
                 " ".join(each.grades.values()),
                 each.software,
-                ", ".join(each.changed),
+                changed_parts(each),
             ]
             for each in periods
         ],

@@ -17,6 +17,7 @@ from sshprobe.model.verdict import GRADES
 
 if TYPE_CHECKING:
     from sshprobe.store.history.queries import Scan, Trend
+    from sshprobe.store.history.timelines import Period
 
 
 def print_json(value: object) -> None:
@@ -87,6 +88,34 @@ def state(scan: Scan) -> str:
     if scan.complete:
         return "complete"
     return "interrupted" if scan.duration_ms is not None else "running or killed"
+
+
+MOST_PARTS = 4
+"""The most changed parts of a host in a row of a timeline."""
+
+
+def changed_parts(period: Period) -> str:
+    """Return what changed with a period of a host in a few words: "host keys, ciphers"."""
+    from sshprobe.model.name_lists import FIELDS
+    from sshprobe.render.changes.words import FACTS, LISTS, SERVICES, listed
+
+    words = {field: LISTS[type] for type, fields in FIELDS.items() for _, field in fields}
+    words |= (
+        FACTS
+        | SERVICES
+        | {
+            "status": f"status: {period.status.replace('_', ' ')}",
+            "identification": FACTS["software"],
+            "extensions": "extensions",
+        }
+    )
+    found = [words.get(name, name.replace("_", " ")) for name in period.changed if name not in _DERIVED]
+    order = sorted(dict.fromkeys(found), key=lambda each: (not each.startswith("status"), each != "host keys"))
+    return listed(order, most=MOST_PARTS)
+
+
+_DERIVED = ("error", "stage", "hassh_server", "strict_kex", "post_quantum_kex", "warnings", "names_left_out")
+"""Fields that follow from the others."""
 
 
 def _print_by_scan(scans: Sequence[Sequence[str]], columns: Sequence[tuple[str, Sequence[str]]]) -> None:

@@ -175,6 +175,31 @@ def test_the_timeline_of_a_host(folder: Path) -> None:
     )
 
 
+def test_the_timeline_names_what_changed_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSHPROBE_HISTORY", "history.db")
+    other = msgspec.structs.replace(
+        NEW,
+        encryption_algorithms_client_to_server=["aes128-cbc"],
+        encryption_algorithms_server_to_client=["aes128-cbc"],
+        hassh_server="0" * 32,
+        host_keys=[],
+    )
+    down = failed("refused", "connection refused", NEW.host)
+    names = []
+    for number, host in enumerate((NEW, down, NEW, other, OLD)):
+        names.append(f"{number}.jsonl")
+        write_scan(tmp_path / names[-1], f"ee0{number}", 1 + number, [host])
+    history(tmp_path, "import", *names, "--history", "history.db")
+    found = as_json(tmp_path, "hosts", NEW.host)
+    assert found[3]["changed"] == ["status", "error", "stage"]
+    assert found[2]["changed"] == ["status", "error", "stage"]  # the same as before the silence
+    rows = history(tmp_path, "hosts", NEW.host).splitlines()[1:]
+    ends = ("key exchange, host key algorithms and 3 more", "host keys, ciphers", "status: ok", "status: refused", "")
+    for row, end in zip(rows, ends, strict=True):
+        assert row.rstrip().endswith(end)
+    assert "  host keys, ciphers" in rows[1]
+
+
 @pytest.mark.parametrize(
     ("ports", "hint"),
     [
@@ -196,8 +221,8 @@ def test_a_host_on_other_ports_is_named_with_them(folder: Path, ports: Sequence[
 def test_tables_are_whole_on_a_narrow_screen(folder: Path) -> None:
     command = [sys.executable, "-m", "sshprobe", "--color", "never", "history"]
     text = on_a_screen([*command, "hosts", "192.0.2.1", "--history", "history.db"], folder=folder)
-    assert "kex_algorithms" in text
-    assert "host_keys" in text
+    assert "key exchange" in text
+    assert "host keys" in text
     trend = on_a_screen([*command, "trend", "--of", "algorithms", "--history", "history.db"], folder=folder)
     assert "change" in trend.splitlines()[1]
     assert max(map(len, (text + trend).splitlines())) <= 80

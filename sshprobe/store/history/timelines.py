@@ -49,7 +49,8 @@ class Period(msgspec.Struct, frozen=True):
     grades: dict[str, str]
     """Profile id to letter, of the first of them."""
     changed: list[str]
-    """Fields of the observation that differ from the period before. Empty in the first one."""
+    """Fields of the observation that differ from the period before, or, but for the status, from the last one with an
+    answer. Without an answer at most the fields of the failure. Empty in the first period."""
 
 
 def hosts(database: Database, name: str | None = None) -> Iterator[KnownHost]:
@@ -99,6 +100,8 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
         judged = _decoded(connection, VERDICT, {row[2] for row in rows})
     periods: list[Period] = []
     before: Any = None
+    last: Observation | None = None
+    answered: Observation | None = None
     for started_at, observation, verdict in rows:
         grades = {each["profile"]: each["grade"] for each in judged[verdict]["verdicts"]}
         if periods and observation == before and grades == periods[-1].grades:
@@ -107,9 +110,11 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
         now = _observation(seen[observation])
         said = now.identification
         words = "" if said is None else f"{said.software} {said.lasting_comments or ''}".strip()
-        changed = [] if before is None else _changes(_observation(seen[before]), now)
+        changed = [] if last is None else _changes(last, answered, now)
         periods.append(Period(started_at, started_at, 1, now.status, words, grades, changed))
-        before = observation
+        before, last = observation, now
+        if said is not None:
+            answered = now
     return periods[::-1]
 
 
@@ -136,5 +141,13 @@ def _observation(stored: dict[str, Any]) -> Observation:
     return normalised(msgspec.convert(stored, Observation))
 
 
-def _changes(before: Observation, after: Observation) -> list[str]:
-    return [name for name in Observation.__struct_fields__ if getattr(before, name) != getattr(after, name)]
+_FAILURE = ("status", "error", "stage")
+
+
+def _changes(last: Observation, answered: Observation | None, now: Observation) -> list[str]:
+    """Return the fields that differ: of a failure from `last`, others from the last one with an answer."""
+    failure = [name for name in _FAILURE if getattr(last, name) != getattr(now, name)]
+    if now.identification is None or answered is None:
+        return failure
+    fields = (name for name in Observation.__struct_fields__ if name not in _FAILURE)
+    return failure + [name for name in fields if getattr(answered, name) != getattr(now, name)]
