@@ -272,7 +272,7 @@ class HostComparison:
         _, _, old = next((each for each in reversed(points) if each[0] <= self._old), points[0])
         then, now, new = self._before.unseen, points[-1][1].unseen, points[-1][2]
         saw_more = (old.is_partial and not new.is_partial) or now < then
-        saw_less = (new.is_partial and not old.is_partial) or not now <= then
+        saw_less = (new.is_partial and not old.is_partial) or points[-1][1].lacks_facts_of(self._before)
         if saw_more if fell else saw_less:
             reason = "saw_more" if fell else "saw_less"
             yield Compared("not_compared", change.since, ("grades", profile, reason, None))

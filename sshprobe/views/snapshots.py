@@ -83,6 +83,11 @@ class Snapshot(NamedTuple):
         """Types of the observed keys."""
         return {key.type for key in self.keys or ()}
 
+    @property
+    def unseen_key_types(self) -> set[str]:
+        """Types of keys that the server offers and the scan did not see."""
+        return {_key_type(name) for name in self.facts.server_host_key_algorithms or ()} - self.key_types
+
     def presents(self, type: str) -> bool | None:
         """Return whether the server has a host key of a type. None: it offers one, and the scan did not see it."""
         if type in self.key_types:
@@ -149,11 +154,15 @@ class Snapshot(NamedTuple):
         facts = self.facts
         missing: dict[Part, bool] = {
             "name_lists": facts.kex_algorithms is None,
-            "host_keys": self.keys is None,
+            "host_keys": self.keys is None or (not self.keys and bool(self.unseen_key_types)),
             "group_exchange": not self._saw_groups,
             "authentication": facts.authentication_methods is None,
         }
         return frozenset(part for part, is_missing in missing.items() if is_missing)
+
+    def lacks_facts_of(self, other: Snapshot) -> bool:
+        """Return whether the other scan saw a part, or keys of a type, that this scan did not see."""
+        return not (self.unseen <= other.unseen and self.unseen_key_types <= other.unseen_key_types)
 
 
 _GROUP_EXCHANGE = "diffie-hellman-group-exchange-"

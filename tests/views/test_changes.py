@@ -645,6 +645,15 @@ def test_a_better_grade_needs_all_that_the_old_scan_saw() -> None:
     assert "grade C to F" in words_of(compare([old], [with_verdict("F", changed(authentication_methods=None))]))
 
 
+def test_a_better_grade_needs_the_same_keys() -> None:
+    """Both scans are partial, and the small key was not shown again."""
+    old = changed(status="partial", group_exchange=None)
+    for seen in ([], [each for each in PLAIN.host_keys or () if each.type == ED25519]):
+        new = msgspec.structs.replace(old, host_keys=seen)
+        scans = [with_verdict(letter, each, grade_is_partial=True) for letter, each in [("C", old), ("A", new)]]
+        assert not compare([scans[0]], [scans[1]]).grades
+
+
 def test_a_key_that_only_a_scan_between_saw() -> None:
     none = changed(host_keys=[], server_host_key_algorithms=[RSA])
     other = changed(host_keys=[key(RSA, "rsa")], server_host_key_algorithms=[RSA])

@@ -50,7 +50,7 @@ def sections(changes: Changes, *, verbose: bool) -> list[Section]:
     found = [
         Section("Host keys changed", tuple(_alarming_keys(changes.host_keys, moment)), is_worse=True),
         Section("Grades fell", tuple(_grades(changes, several, moment, fell=True)), is_worse=True),
-        Section("No longer compliant", tuple(_compliance(changes, several, moment, (True, False))), is_worse=True),
+        Section("No longer compliant", tuple(_compliance(changes, moment, (True, False))), is_worse=True),
         Section("New findings", tuple(_findings(changes, several, moment, most, against=True)), is_worse=True),
         Section("New hosts", tuple(_new_hosts(changes))),
         Section("Hosts gone", tuple(_missing(changes, "gone")), when="last seen"),
@@ -62,7 +62,7 @@ def sections(changes: Changes, *, verbose: bool) -> list[Section]:
         Section("Better", tuple(_better(changes, several, moment, most))),
         Section("Answers alternate, as behind a load balancer", tuple(_flapping(changes))),
         Section("Not seen", tuple(_missing(changes, "not seen")), when="last seen"),
-        Section("Compliance no longer known", tuple(_compliance(changes, several, moment, (True, None)))),
+        Section("Compliance no longer known", tuple(_compliance(changes, moment, (True, None)))),
         Section("Not compared", tuple(map(_not_compared, changes.not_compared))),
     ]
     return [section for section in found if section.rows]
@@ -153,7 +153,7 @@ def _grades(changes: Changes, several: bool, moment: Moment, *, fell: bool) -> I
         yield Row(f"{old} to {new}{_of(profile, several)}", tuple(hosts), new, remark)
 
 
-def _compliance(changes: Changes, several: bool, moment: Moment, answers: tuple[bool, bool | None]) -> Iterator[Row]:
+def _compliance(changes: Changes, moment: Moment, answers: tuple[bool, bool | None]) -> Iterator[Row]:
     found: dict[tuple[str, tuple[str, ...]], list[ChangedHost]] = {}
     for each in changes.compliance:
         if (each.old, each.new) == answers:
@@ -251,7 +251,7 @@ _LONG = 80
 def _better(changes: Changes, several: bool, moment: Moment, most: int) -> Iterator[Row]:
     for row in _grades(changes, several, moment, fell=False):
         yield row._replace(what=f"grade {row.what}")
-    for row in _compliance(changes, several, moment, (False, True)):
+    for row in _compliance(changes, moment, (False, True)):
         yield row._replace(what=f"compliant with {row.what}")
     for row in _findings(changes, several, moment, most, against=False):
         yield row._replace(details=())
