@@ -130,6 +130,4 @@ class DisconnectReceived(Event, frozen=True):
 
 
 class ConnectionClosed(Event, frozen=True):
-    """The server closed its side. `leftover`: received bytes that are not a whole line or packet."""
-
-    leftover: bytes
+    """The server closed its side."""

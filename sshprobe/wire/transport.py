@@ -273,7 +273,7 @@ class ClientTransport:
                 if not self._eof:
                     return NEED_DATA
                 self.state = TRANSITIONS[state][states.END_OF_STREAM]
-                return events.ConnectionClosed(bytes(self._in))
+                return events.ConnectionClosed()
         return NEED_DATA
 
     def _line_received(self, line: bytes) -> Event:

@@ -733,7 +733,7 @@ def test_early_and_over() -> None:
     bye = disconnect_message(2, b"no")
     play = early(kexinit()) >> server_line(b"SSH-2.0-x") << IdentificationReceived
     (play >> server_sends(bye) << DisconnectReceived(2, b"no") >> server_sends(kexinit())).done()
-    (early(kexinit()) >> server_closes() << ConnectionClosed(b"")).done()
+    (early(kexinit()) >> server_closes() << ConnectionClosed()).done()
     (early(kexinit()) >> server_line(b"SSH-1.5-x") << IdentificationReceived >> client_leaves()).done()
     (early(kexinit()) >> client_leaves()).done()  # before an identification there is no SSH server to answer
     play = early(kexinit()) >> server_line(b"SSH-2.0-x") << IdentificationReceived
@@ -860,7 +860,7 @@ def test_endless_packet(length: int) -> None:
 def test_data_before_the_end_is_reported() -> None:
     part = packet(kexinit())[:100]
     play = Playbook() << client_sends(CLIENT + b"\r\n") >> server_line(b"SSH-2.0-x") << IdentificationReceived
-    (play >> raw(part) >> server_closes() << ConnectionClosed(part) >> client_leaves()).done()
+    (play >> raw(part) >> server_closes() << ConnectionClosed() >> client_leaves()).done()
 
 
 # -- misuse ------------------------------------------------------------------------------------------------------------
