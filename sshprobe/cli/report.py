@@ -25,6 +25,7 @@ from sshprobe.cli.report_writer import check_format, open_writer, report_context
 from sshprobe.cli.saved_sweeps import WorkLine, read_and_compare
 from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.errors import InputError
+from sshprobe.model.observation import endpoint
 from sshprobe.render.formats import DEFAULT, FORMATS, WRITERS, format_names, load_format, suffixes
 
 if TYPE_CHECKING:
@@ -127,11 +128,13 @@ def report(
         earlier = EarlierScans(records, older, history, lambda: saved.header, optional=not named)
     saved, fleet, count, line = read_and_compare(records, wanted, weak_keys)
     counts, index = SummaryBuilder(), FleetIndex(fleet)
+    chosen = _ChosenHosts(wanted, index, line)
 
     def summary() -> SummaryRecord:
         line.end()
         counts.silent.update(saved.silent)
-        return counts.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
+        about = fleet.of_hosts(chosen.places) if wanted.is_active else fleet
+        return counts.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=about)
 
     if writes_hosts:
         asked = report_context(
@@ -145,13 +148,13 @@ def report(
         elif format_ == "prometheus" and history is not None:
             asked = asked._replace(keys_changed_at=_key_changes(history))
         with open_writer(format_, output, asked) as writer:
-            for record in _chosen(saved.hosts(writer.header), wanted, index, line):
+            for record in chosen.among(saved.hosts(writer.header)):
                 counts.add(record)
                 writer.add(_with_fleet_findings(record, index))
             writer.finish(summary())
         return ExitCode.OK if count or saved.silent else ExitCode.NOTHING_SCANNED
-    seen = _builder(by, fleet, index, wanted, dated)
-    for record in _chosen(saved.hosts(), wanted, index, line):
+    seen = _builder(by, fleet, index, chosen, dated)
+    for record in chosen.among(saved.hosts()):
         counts.add(record)
         seen.add(record)
     verbose = verbose or (wanted.is_active and by != "host")
@@ -204,11 +207,32 @@ def _format_of(name: str) -> str:
     raise InputError(f"{suffix} is not the suffix of a report: use one of {named}, or add `--format`", source=name)
 
 
-def _chosen(hosts: Iterator[HostRecord], wanted: HostFilter, index: FleetIndex, line: WorkLine) -> Iterator[HostRecord]:
-    for record in hosts:
-        line.count("hosts looked at")
-        if not wanted.is_active or wanted.takes(record, partial(_all_findings, record, index)):
-            yield record
+class _ChosenHosts:
+    """The hosts that a filter selects. The findings of a host, which filter and report need, are made once."""
+
+    def __init__(self, wanted: HostFilter, index: FleetIndex, line: WorkLine) -> None:
+        self.wanted = wanted
+        self.places: set[str] = set()
+        """"address:port" of each so far, with a filter."""
+        self._index = index
+        self._line = line
+        self._last: tuple[HostRecord, list[Finding]] | None = None
+
+    def among(self, hosts: Iterator[HostRecord]) -> Iterator[HostRecord]:
+        """Yield the selected hosts."""
+        for record in hosts:
+            self._line.count("hosts looked at")
+            if not self.wanted.is_active:
+                yield record
+            elif self.wanted.takes(record, partial(self.findings, record)):
+                self.places.add(endpoint(record.address or record.host, record.port))
+                yield record
+
+    def findings(self, record: HostRecord) -> list[Finding]:
+        """Return all findings of a host."""
+        if self._last is None or self._last[0] is not record:
+            self._last = record, _all_findings(record, self._index)
+        return self._last[1]
 
 
 def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
@@ -220,7 +244,7 @@ def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
 
 
 def _builder(
-    by: str, fleet: FleetReport, index: FleetIndex, wanted: HostFilter, dated: Sequence[Profile]
+    by: str, fleet: FleetReport, index: FleetIndex, chosen: _ChosenHosts, dated: Sequence[Profile]
 ) -> AlgorithmBuilder | DeadlineBuilder | HostBuilder | KeyBuilder | LabelBuilder:
     from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder, LabelBuilder
 
@@ -234,10 +258,11 @@ def _builder(
         return deadline_builder(dated)
     from sshprobe.grading import key_findings
 
+    wanted = chosen.wanted
     if wanted.wants_findings:
 
         def find(record: HostRecord) -> list[Finding]:
-            return _worst_first(filter(wanted.finds, _all_findings(record, index)))
+            return _worst_first(filter(wanted.finds, chosen.findings(record)))
 
         return HostBuilder(find, is_filtered=True)
     return HostBuilder(lambda record: key_findings(record, index), is_filtered=wanted.is_active)

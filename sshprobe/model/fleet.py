@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from typing import TypeVar
+
 import msgspec
 
 
@@ -45,6 +48,9 @@ class WeakKey(msgspec.Struct, frozen=True, kw_only=True):
     """"address:port", sorted."""
 
 
+_Found = TypeVar("_Found", SharedKey, SharedPrime, WeakKey)
+
+
 class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
     """The comparison of the host keys of many hosts, without keys that had a wrong signature."""
 
@@ -60,3 +66,13 @@ class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
     """Whether each RSA modulus was tested for being prime or easy to factor."""
     moduli_left_out: int = 0
     """Distinct RSA keys of more than 16,384 bits, without a search for shared primes."""
+
+    def of_hosts(self, hosts: Set[str]) -> FleetReport:
+        """Return the report about the keys of some hosts, each "address:port", with all hosts that have them."""
+
+        def kept(found: list[_Found]) -> list[_Found]:
+            return [each for each in found if not hosts.isdisjoint(each.hosts)]
+
+        primes = None if self.shared_primes is None else kept(self.shared_primes)
+        keys, weak = kept(self.shared_host_keys), kept(self.weak_keys)
+        return msgspec.structs.replace(self, shared_host_keys=keys, shared_primes=primes, weak_keys=weak)

@@ -13,6 +13,10 @@ import msgspec
 import pytest
 import zstandard
 
+from sshprobe.cli.options.filters import HostFilter
+from sshprobe.cli.report import _ChosenHosts
+from sshprobe.cli.saved_sweeps import WorkLine
+from sshprobe.grading import FleetFacts, FleetIndex
 from sshprobe.model.records import HostRecord, SweepRecord
 from sshprobe.store.backups import contents_of
 from sshprobe.views.summary import SummaryBuilder
@@ -55,6 +59,23 @@ def test_by_host(saved: Path) -> None:
     text = " ".join(run.stdout.decode().split())
     assert "1 host key is shared by 2 machines: 192.0.2.3, 192.0.2.4. 2 RSA keys share a prime: 192.0.2.1:22, " in text
     assert "Compromised keys (such as CVE-2008-0166): not checked; name a list with --weak-keys." in text
+
+
+def test_a_filtered_report_is_about_the_keys_of_its_hosts(saved: Path) -> None:
+    def shown(*filters: str) -> str:
+        return " ".join(sshprobe("report", "saved.jsonl", *filters, cwd=saved).stdout.decode().split())
+
+    assert "share a prime" in shown("--host", "192.0.2.1")
+    assert "is shared by" not in shown("--host", "192.0.2.1")
+    assert "is shared by 2 machines: 192.0.2.3, 192.0.2.4" in shown("--host", "192.0.2.3")
+
+
+def test_the_findings_of_a_host_are_made_once() -> None:
+    host = captured("openssh-5.3p1")
+    chosen = _ChosenHosts(HostFilter((), (), (), (), ("sha1",), (), ()), FleetIndex(FleetFacts().report()), WorkLine())
+    (found,) = chosen.among(iter([host]))
+    assert chosen.findings(found)
+    assert chosen.findings(found) is chosen.findings(host)
 
 
 def test_a_report_without_findings_says_what_it_looked_for(tmp_path: Path) -> None:
