@@ -157,7 +157,7 @@ def test_from_records(records: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"host": "0xcafe"}, '"0xcafe" is not an IPv4 address: '),
+        ({"host": "0xcafe"}, '"0xcafe" is not an IPv4 address, which has four numbers'),
         ({"host": "web 1"}, '"web 1" is not a host name: '),
         ({"host": ""}, '"" is not a host: '),
         ({"host": "0.0.0.0", "target": "0.0.0.0"}, '"0.0.0.0" is not a host: it is the unspecified address'),

@@ -26,7 +26,7 @@ def test_a_profile_in_place_of_a_name_is_recognized(capsys: pytest.CaptureFixtur
     [
         (("--weakness", "SHA-1"), "`SHA-1` is not a weakness: did you mean sha1"),
         (("--weakness", "xyzzy"), "`xyzzy` is not a weakness: use one of bad-generator, cbc, "),
-        (("--finding", "mac.week"), "`mac.week` is not a finding: did you mean mac.weak?"),
+        (("--finding", "mac.week"), "`mac.week` is not a finding: did you mean mac.weak"),
     ],
 )
 def test_a_filter_proposes_the_intended_value(

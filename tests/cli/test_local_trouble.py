@@ -125,7 +125,7 @@ def test_a_shortage_is_recognized_as_local(code: int) -> None:
 
 PORTS = """
 import asyncio, socket
-from sshprobe.net import NETWORK
+from sshprobe.net.MODULE import NETWORK
 from sshprobe.platform.sockets import loop_factory
 from tests.net.recorder import Recorder
 
@@ -149,10 +149,12 @@ with asyncio.Runner(loop_factory=loop_factory()) as runner:
 """
 
 
-@pytest.mark.parametrize("network", ["EpollNetwork", "AsyncioNetwork"])
-def test_no_ports_left(network: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "network"), [("epoll_network", "EpollNetwork"), ("asyncio_network", "AsyncioNetwork")]
+)
+def test_no_ports_left(module: str, network: str) -> None:
     """In a network namespace with four ports."""
-    code = PORTS.replace("NETWORK", network)
+    code = PORTS.replace("MODULE", module).replace("NETWORK", network)
     shell = 'ip link set lo up && echo "40000 40003" > /proc/sys/net/ipv4/ip_local_port_range && exec "$@"'
     run = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", shell, "sh", sys.executable, "-c", code],
