@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,19 @@ def test_changes_and_grades_of_a_history(scans: list[Path], tmp_path: Path) -> N
         ("2026-11-01", 1),
         ("2026-11-02", 2),
     ]
+
+
+def test_a_key_that_is_back_again_has_its_remark(scans: list[Path], tmp_path: Path) -> None:
+    history, output = tmp_path / "scans.db", tmp_path / "report.html"
+    for number, path in enumerate((scans[1], scans[2], scans[1], scans[2]), 1):
+        text = re.sub(r"2026-11-\d\d", f"2026-11-{number:02}", path.read_text())
+        again = tmp_path / f"again{number}.jsonl"
+        again.write_text(re.sub(r"0{15}\d", f"{number:016x}", text))
+        assert sshprobe("history", "import", again, "--history", history) == 0
+    assert sshprobe("report", again, "--history", history, "-o", output) == 0
+    changes = page(output)["changes"]
+    assert "1 host key changed" in changes["verdict"]
+    assert "answers alternate: seen before on 2026-11-02 12:00 UTC" in changes["sections"][0]["rows"][0]["details"]
 
 
 def test_a_scan_that_the_history_does_not_have(
