@@ -186,18 +186,21 @@ def test_the_timeline_names_what_changed_in_words(tmp_path: Path, monkeypatch: p
     )
     down = failed("refused", "connection refused", NEW.host)
     names = []
-    for number, host in enumerate((NEW, down, NEW, other, OLD)):
+    partial = msgspec.structs.replace(NEW, status="partial", error="no answer", host_keys=None, group_exchange=None)
+    for number, host in enumerate((NEW, down, NEW, other, partial, OLD)):
         names.append(f"{number}.jsonl")
         write_scan(tmp_path / names[-1], f"ee0{number}", 1 + number, [host])
     history(tmp_path, "import", *names, "--history", "history.db")
     found = as_json(tmp_path, "hosts", NEW.host)
-    assert found[3]["changed"] == ["status", "error", "stage"]
-    assert found[2]["changed"] == ["status", "error", "stage"]  # the same as before the silence
+    assert found[4]["changed"] == ["status", "error", "stage"]
+    assert found[3]["changed"] == ["status", "error", "stage"]  # the same as before the silence
+    assert "host_keys" not in found[1]["changed"]  # not observed
+    assert "host_keys" in found[0]["changed"]
     rows = history(tmp_path, "hosts", NEW.host).splitlines()[1:]
-    ends = ("key exchange, host key algorithms and 3 more", "host keys, ciphers", "status: ok", "status: refused", "")
+    ends = (" and 4 more", "status: partial, ciphers", "host keys, ciphers", "status: ok", "status: refused", "")
     for row, end in zip(rows, ends, strict=True):
         assert row.rstrip().endswith(end)
-    assert "  host keys, ciphers" in rows[1]
+    assert "  host keys, ciphers" in rows[2]
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,8 @@ class Period(msgspec.Struct, frozen=True):
     grades: dict[str, str]
     """Profile id to letter, of the first of them."""
     changed: list[str]
-    """Fields of the observation that differ from the period before, or, but for the status, from the last one with an
-    answer. Without an answer at most the fields of the failure. Empty in the first period."""
+    """Fields of the observation that differ: status, error and stage from the period before, others from the last
+    period that observed them. Empty in the first period."""
 
 
 def hosts(database: Database, name: str | None = None) -> Iterator[KnownHost]:
@@ -101,7 +101,7 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
     periods: list[Period] = []
     before: Any = None
     last: Observation | None = None
-    answered: Observation | None = None
+    known: dict[str, Any] = {}
     for started_at, observation, verdict in rows:
         grades = {each["profile"]: each["grade"] for each in judged[verdict]["verdicts"]}
         if periods and observation == before and grades == periods[-1].grades:
@@ -110,11 +110,12 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
         now = _observation(seen[observation])
         said = now.identification
         words = "" if said is None else f"{said.software} {said.lasting_comments or ''}".strip()
-        changed = [] if last is None else _changes(last, answered, now)
+        facts = _facts(now)
+        failure = [] if last is None else [name for name in _FAILURE if getattr(last, name) != getattr(now, name)]
+        changed = failure + [name for name, value in facts.items() if known.get(name, value) != value]
         periods.append(Period(started_at, started_at, 1, now.status, words, grades, changed))
         before, last = observation, now
-        if said is not None:
-            answered = now
+        known |= facts
     return periods[::-1]
 
 
@@ -144,10 +145,14 @@ def _observation(stored: dict[str, Any]) -> Observation:
 _FAILURE = ("status", "error", "stage")
 
 
-def _changes(last: Observation, answered: Observation | None, now: Observation) -> list[str]:
-    """Return the fields that differ: of a failure from `last`, others from the last one with an answer."""
-    failure = [name for name in _FAILURE if getattr(last, name) != getattr(now, name)]
-    if now.identification is None or answered is None:
-        return failure
-    fields = (name for name in Observation.__struct_fields__ if name not in _FAILURE)
-    return failure + [name for name in fields if getattr(answered, name) != getattr(now, name)]
+def _facts(seen: Observation) -> dict[str, Any]:
+    """Return the observed fields. None means "not observed", but of a banner before login "none"."""
+    if seen.identification is None:
+        return {}
+    fields = {name: getattr(seen, name) for name in Observation.__struct_fields__ if name not in _FAILURE}
+    has_banner = seen.authentication_methods is not None
+    return {
+        name: value
+        for name, value in fields.items()
+        if value is not None or (name == "authentication_banner" and has_banner)
+    }
