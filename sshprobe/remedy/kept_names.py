@@ -252,6 +252,7 @@ def _kind_of_key(name: str) -> tuple[str, str]:
 
 
 def _kept(context: RemedyContext, category: AlgorithmType) -> list[str]:
+    # A line is for both directions: a name of one direction may open the other to Terrapin.
     gone = context.to_remove[category]
     return [
         name
@@ -259,6 +260,7 @@ def _kept(context: RemedyContext, category: AlgorithmType) -> list[str]:
         if same not in gone
         for name in offer.names
         if _WRITABLE.fullmatch(name)
+        and not (len(offer.directions) == 1 and would_expose(context.observation, category, name))
     ]
 
 

@@ -168,6 +168,17 @@ def test_no_advice_introduces_a_finding_on_random_servers(
     assert_harmless(seen, profile, strict=strict)
 
 
+def test_a_line_for_both_directions_opens_neither_to_terrapin() -> None:
+    seen = modern(
+        kex_algorithms=NO_STRICT,
+        encryption_algorithms_client_to_server=["3des-cbc"],
+        encryption_algorithms_server_to_client=["aes128-ctr"],
+        mac_algorithms_client_to_server=["hmac-sha2-256"],
+        mac_algorithms_server_to_client=["hmac-sha2-256-etm@openssh.com", "hmac-md5"],
+    )
+    assert_harmless(seen, load_profile("alibaba-ecs"))
+
+
 @pytest.mark.parametrize("profile", [load_profile(id) for id in available_profiles()], ids=lambda profile: profile.id)
 def test_names_open_to_terrapin_are_never_missed(profile: Profile) -> None:
     if profile.kind == "client":
