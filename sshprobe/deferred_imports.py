@@ -19,21 +19,27 @@ class _DeferredModule(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name == "__path__":  # only packages have one, and the import system looks for it
             raise AttributeError(name)
-        with _loading:
+        with _loading:  # other threads wait until the module is complete
             if type(self) is _DeferredModule:
+                if self.__spec__ is not None:  # this thread is loading it
+                    raise AttributeError(name)
                 self._load()
         return getattr(self, name)
 
     def _load(self) -> None:
-        del sys.modules[self.__name__]  # else the search returns its empty spec
+        sys.modules.pop(self.__name__, None)  # else the search returns its empty spec
         spec = find_spec(self.__name__)
         if spec is None or spec.loader is None:
             raise ModuleNotFoundError(name=self.__name__)
         sys.modules[self.__name__] = self
         self.__spec__, self.__loader__, self.__package__ = spec, spec.loader, spec.parent
         self.__file__ = spec.origin
+        try:
+            spec.loader.exec_module(self)
+        except BaseException:
+            self.__spec__ = None
+            raise
         self.__class__ = ModuleType  # type: ignore[assignment]  # a plain module, as LazyLoader does
-        spec.loader.exec_module(self)
 
 
 def defer_imports(*names: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -58,11 +59,40 @@ def test_loaded_modules_stay() -> None:
     assert (import_module(NAME) is module, loads()) == (True, 1)
 
 
+def test_other_threads_wait_until_it_is_complete(tmp_path: Path) -> None:
+    (tmp_path / f"{NAME}.py").write_text(
+        "import sys, threading\n"
+        "threading.Thread(target=sys.read_it, daemon=True).start()\n"
+        "sys.started.wait(10); sys.answered.wait(0.05)\n"  # without the lock, the other thread answers in this time
+        "value = 5\n"
+    )
+    found: list[object] = []
+    state = vars(sys)
+    state["started"], state["answered"] = threading.Event(), threading.Event()
+
+    def read() -> None:
+        state["started"].set()
+        found.append(getattr(import_module(NAME), "value", "not there"))
+        state["answered"].set()
+
+    state["read_it"] = read
+    defer_imports(NAME)
+    module: Any = import_module(NAME)
+    try:
+        assert module.value == 5
+        assert state["answered"].wait(10)
+    finally:
+        for name in ("started", "answered", "read_it"):
+            del state[name]
+    assert found == [5]
+
+
 def test_a_missing_module_is_reported_at_its_use() -> None:
     defer_imports("sshprobe_test_missing")
     module: Any = import_module("sshprobe_test_missing")
-    with pytest.raises(ModuleNotFoundError):
-        _ = module.value
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError):
+            _ = module.value
 
 
 def test_what_the_command_defers_is_there_for_others() -> None:
