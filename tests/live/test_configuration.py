@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh
 from sshprobe.lab.process import make_key
-from sshprobe.profiles import available_profiles, load_profile
+from sshprobe.model.errors import InputError
+from sshprobe.profiles import Profile, available_profiles, load_profile
 from sshprobe.remedy import grade
 from sshprobe.remedy.configuration import ssh_config, sshd_config
 from tests.grading.observations import good_banner
@@ -17,7 +19,10 @@ from tests.installed import need, need_program
 from tests.live.asking import ask
 
 SSHDS = find_openssh()
-SERVERS = [id for id in available_profiles() if load_profile(id).kind == "server"]
+NO_OPENSSH = "cnsa-2.0"
+"""A profile for inventories: OpenSSH has none of the key exchanges that it allows."""
+PROFILES = [id for id in available_profiles() if id != NO_OPENSSH]
+SERVERS = [id for id in PROFILES if load_profile(id).kind == "server"]
 
 
 def release(sshd: OpenSSH) -> str:
@@ -37,7 +42,13 @@ def test_sshd_accepts_the_lines(id: str, index: int, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("id", available_profiles())
+@pytest.mark.parametrize("lines", [sshd_config, ssh_config])
+def test_no_lines_meet_a_profile_for_inventories(lines: Callable[[Profile, str], list[str]]) -> None:
+    with pytest.raises(InputError, match=r"cannot meet cnsa-2\.0"):
+        lines(load_profile(NO_OPENSSH), "10.0")
+
+
+@pytest.mark.parametrize("id", PROFILES)
 def test_ssh_accepts_the_lines(id: str, tmp_path: Path) -> None:
     ssh = need_program("ssh", "openssh-client")
     found = subprocess.run([ssh, "-V"], capture_output=True, text=True).stderr
