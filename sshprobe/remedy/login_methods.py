@@ -47,7 +47,7 @@ NONE_ON_AN_APPLIANCE = (
 )
 """Advice if "none" lets anyone in. Cisco's wireless controllers ask later, and have no option for it."""
 
-_WHERE = "`sshd -T | grep -i authenticationmethods`, and the Match blocks"
+_CHECK = "`sshd -T | grep -i authenticationmethods`"
 
 
 def keyboard_line(release: str | None) -> str:
@@ -110,11 +110,11 @@ def beside(lines: Sequence[str]) -> Iterator[str]:
     if not {CHALLENGE_RESPONSE, KEYBOARD}.isdisjoint(lines):
         off.append("keyboard-interactive")
     if off:
-        yield f"Locks everybody out if {CHAIN} asks for {' or '.join(off)} after a key. Check: {_WHERE}."
+        yield f"Locks everybody out if {_CHECK} or a Match block asks for {' or '.join(off)} after a key."
     for line in lines:
         if line == ONLY_PUBLIC_KEYS:
             yield "A second factor after the key cannot be seen from outside. This line ends it: a key alone logs in."
-            yield f"Where one is required today ({_WHERE}), write in place of it:"
+            yield f"Where one is required today ({_CHECK}, and the Match blocks), write in place of it:"
             yield f"    {SECOND_FACTOR}"
         elif line.startswith(f"{CHAIN} "):
             steps = " and then ".join(line.split()[1].split(","))

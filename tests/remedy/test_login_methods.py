@@ -126,7 +126,7 @@ def test_methods_of_a_chain_are_not_removed_silently() -> None:
     ours = load_profile("sshprobe-2026")
     seen = modern(authentication_methods=["publickey", "password", "keyboard-interactive"])
     text = sshd_config(_plan(seen, ours)).splitlines()
-    (warned,) = [number for number, line in enumerate(text) if line.startswith("# Locks everybody out if Auth")]
+    (warned,) = [number for number, line in enumerate(text) if line.startswith("# Locks everybody out if `sshd -T")]
     assert "password or keyboard-interactive after a key" in " ".join(text[warned : warned + 2]).replace("# ", "")
     for line in ("PasswordAuthentication no", "KbdInteractiveAuthentication no"):
         assert warned < text.index(line)
