@@ -90,7 +90,7 @@ def test_the_reason_for_two_commands_is_printed_once(run: Run) -> None:
     assert after[1].startswith("#     test -e /etc/ssh/ssh_host_rsa_key && cp -p /etc/ssh/ssh_host_rsa_key ")
 
 
-CHAIN, LISTED = "AuthenticationMethods", "password or keyboard-interactive"
+LISTED = "password or keyboard-interactive"
 
 
 def test_a_warning_about_two_lines_is_printed_once(run: Run) -> None:
@@ -100,7 +100,7 @@ def test_a_warning_about_two_lines_is_printed_once(run: Run) -> None:
         _, out, _ = run("grade", "saved.jsonl", *words)
         assert "PasswordAuthentication no\n" in out
         assert "KbdInteractiveAuthentication no\n" in out
-        assert " ".join(re.sub(r"\n *#", " ", out).split()).count(f"{CHAIN} asks for {LISTED} after a key") == 1
+        assert " ".join(re.sub(r"\n *#", " ", out).split()).count(f"a Match block asks for {LISTED} after a key") == 1
         assert all(len(line) <= 80 for line in out.splitlines() if line.startswith("# ") and "&&" not in line)
 
 
