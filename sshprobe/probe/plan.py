@@ -7,21 +7,23 @@ number of host keys.
 
 Rules:
 
-1. RSA is one key under several names: it is requested once, by rsa-sha2-512 first, SHA-1 last. 2. The authentication
-methods are requested with the first exchange that leads to encryption. 3. A group exchange also yields a host key: the
-second one, if there are two. Some servers offer the exchange but close the connection at any request (paramiko, ssh2
-for Node), and then the first connection was not wasted. 4. A failed question is repeated once in another way. After two
-failures the record says that it failed. If every exchange failed, the methods fail too. A refused group is requested
-once more, larger and with another host key. If only a group exchange can yield a host key, the sizes of `CARRYING` are
-tried, each once per host. 5. A request with a wide range (`WIDE`) finds the smallest group of OpenSSH. Other servers
-may raise the requested size up to the largest allowed (ProFTPD): these also get a `NARROW` request, with another host
-key or on one more connection, and one for a second method. OpenSSH never gets one: since 7.2 it closes the connection
-when the largest allowed size is below 2048 bits (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group when
-its moduli file has no match. 6. The methods of users after the first are requested on connections for other questions,
-but not with a group exchange, unless the server has nothing else. A server that closes the connection at the name of a
-user has answered: the record says that there was no list, and is complete. The same is true for a request for a group.
+1. RSA is one key under several names: it is requested once, by rsa-sha2-512 first, SHA-1 last.
+2. The authentication methods are requested with the first exchange that leads to encryption.
+3. A group exchange also yields a host key: the second one, if there are two. Some servers offer the exchange but close
+   the connection at any request (paramiko, ssh2 for Node), and then the first connection was not wasted.
+4. A failed question is repeated once in another way. After two failures the record says that it failed. If every
+   exchange failed, the methods fail too. A refused group is requested once more, larger and with another host key. If
+   only a group exchange can yield a host key, the sizes of `CARRYING` are tried, each once per host.
+5. A request with a wide range (`WIDE`) finds the smallest group of OpenSSH. Other servers may raise the requested size
+   up to the largest allowed (ProFTPD): these also get a `NARROW` request, with another host key or on one more
+   connection, and one for a second method. OpenSSH never gets one: since 7.2 it closes the connection when the largest
+   allowed size is below 2048 bits (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group when its moduli
+   file has no match.
+6. The methods of users after the first are requested on connections for other questions, but not with a group exchange,
+   unless the server has nothing else. A server that closes the connection at the name of a user has answered: the
+   record says that there was no list, and is complete. The same is true for a request for a group.
 7. The exchange that leads to encryption is mlkem768x25519-sha256 where it is offered: OpenSSH 10.6 logs a warning for
-one that is not post-quantum.
+   one that is not post-quantum.
 """
 
 from __future__ import annotations
