@@ -124,10 +124,10 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True):
 def _encoded(value: Any) -> Any:
     if isinstance(value, Exclusions):
         return value.encode()
-    raise NotImplementedError(type(value).__name__)  # a hook of msgspec raises this for an unknown type
+    raise TypeError(f"settings cannot hold `{type(value).__name__}`")
 
 
 def _decoded(type_: type, value: Any) -> Any:
     if type_ is Exclusions:
         return Exclusions.decode(value)
-    raise NotImplementedError(type_.__name__)  # a hook of msgspec raises this for an unknown type
+    raise TypeError(f"settings cannot hold `{type_.__name__}`")

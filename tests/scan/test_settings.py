@@ -51,6 +51,11 @@ def test_settings_survive_encoding(tmp_path: Path) -> None:
         assert there.exclude.covers(host) == settings.exclude.covers(host)
 
 
+def test_other_exclusions_cannot_be_sent() -> None:
+    with pytest.raises(TypeError, match="settings cannot hold `object`"):
+        ScanSettings(exclude=object()).encode()  # type: ignore[arg-type] # the wrong type is the test
+
+
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"depth": "deep"}, InputError, "depth is lists, keys, full, not 'deep'"),
     ({"family": 5}, InputError, "family is 4, 6 or None, not 5"),
