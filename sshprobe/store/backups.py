@@ -142,7 +142,7 @@ def _link_as(path: Path, kept: Path) -> None:
     link.unlink(missing_ok=True)
     try:
         os.link(path, link)
-    except (OSError, AttributeError, NotImplementedError):  # FAT and some network shares; systems without os.link
+    except (OSError, AttributeError):  # FAT and some network shares; systems without os.link
         path.replace(kept)
         return
     try:
