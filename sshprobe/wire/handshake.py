@@ -25,6 +25,7 @@ from sshprobe.wire.host_keys import (
     parse_host_key,
     parse_unknown_host_key,
 )
+from sshprobe.wire.kex.dh import FixedGroupExchange, GroupExchange
 from sshprobe.wire.kex.exchange import HASHES, GroupExchangeRequest, KeyExchange, KeyPairs, Reply, Secrets
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import (
@@ -136,9 +137,15 @@ class Handshake(msgspec.Struct):
             event, message = self._read_guess(run, payload)
             return event, message, "" if event is None else states.ANSWER
         if before in GROUP_STATES:
+            assert isinstance(run, GroupExchange)  # the state says so
             group, message = run.read_group(payload)
             return group, message, states.BAD_GROUP if message is None else ""
         return self._read_reply(run, payload), None, ""
+
+    def request_in_old_form(self) -> bytes:
+        """Return the request of a group exchange in its old form, for a server that does not implement the new one."""
+        assert isinstance(self.run, GroupExchange)  # the state says so
+        return self.run.start_again()
 
     def _agree(self, server: KexInit) -> str:
         """Return the transition that both KEXINITs determine."""
@@ -186,7 +193,7 @@ class Handshake(msgspec.Struct):
         if payload[0] != KEX_ECDH_REPLY:  # the number of KEXDH_REPLY too
             return None, None
         try:
-            if METHODS[self.method].kind == "gex":
+            if isinstance(run, GroupExchange):
                 group, message = run.read_group(payload)
                 return (group, message) if message is not None else (None, None)
             reply = self._read_reply(run, payload)
@@ -265,13 +272,10 @@ def new_key_exchange(
     if name not in METHODS:
         raise LocalProtocolError(f"no key exchange {name!r} here")
     method = METHODS[name]
-    # Imported here: `--depth lists` does not need their cryptography.
     if method.kind in ("ecdh", "hybrid"):
-        from sshprobe.wire.kex.ecdh import CurveExchange
+        from sshprobe.wire.kex.ecdh import CurveExchange  # `--depth lists` does not need its cryptography
 
         return CurveExchange(name, method.hash, method.detail, {} if key_pairs is None else key_pairs)
-    from sshprobe.wire.kex.dh import FixedGroupExchange, GroupExchange
-
     if method.kind == "gex":
         return GroupExchange(name, method.hash, request or GroupExchangeRequest())
     return FixedGroupExchange(name, method.hash, method.detail)

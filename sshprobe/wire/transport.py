@@ -297,8 +297,8 @@ class ClientTransport:
             return events.DisconnectReceived.parse(payload)
         event = answer = None
         if msg.IGNORE <= number <= msg.DEBUG:
-            if self.state is not before and self._handshake.run is not None:  # the request has an older form
-                answer = self._handshake.run.start_again()
+            if self.state is not before:
+                answer = self._handshake.request_in_old_form()
         elif number == msg.SERVICE_ACCEPT and before is State.SERVICE:
             answer = self._none_request
         elif before in _ENCRYPTED:

@@ -8,7 +8,7 @@ from sshprobe.wire.codec import Reader
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import GroupReceived
 from sshprobe.wire.kex.dh import FixedGroupExchange, GroupExchange, group
-from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, Reply
+from sshprobe.wire.kex.exchange import GroupExchangeRequest, Reply
 from tests.wire.playbook import number, text, u32
 
 P1 = group("group1")
@@ -48,7 +48,7 @@ def test_f_out_of_range(f: bytes) -> None:
         run.read_reply(b"\x1f" + text(b"key") + f + text(b"signature"))
 
 
-def chosen(run: KeyExchange, modulus: int = 23, generator: int = 5) -> tuple[GroupReceived, bytes | None]:
+def chosen(run: GroupExchange, modulus: int = 23, generator: int = 5) -> tuple[GroupReceived, bytes | None]:
     return run.read_group(b"\x1f" + number(modulus) + number(generator))
 
 

@@ -35,6 +35,7 @@ from sshprobe.wire.events import (
 )
 from sshprobe.wire.handshake import new_key_exchange
 from sshprobe.wire.host_keys import expected_blob_type
+from sshprobe.wire.kex.dh import GroupExchange
 from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import unimplemented
@@ -335,7 +336,7 @@ def test_every_method_starts(name: str) -> None:
     method, run = METHODS[name], new_key_exchange(name)
     assert (run.name, run.exchange_hash) == (name, method.hash)
     assert run.first[0] == (34 if method.kind == "gex" else 30)
-    read = run.read_group if method.kind == "gex" else run.read_reply
+    read = run.read_group if isinstance(run, GroupExchange) else run.read_reply
     with pytest.raises(RemoteProtocolError, match="ends within"):
         read(b"\x1f")
 

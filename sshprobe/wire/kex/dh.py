@@ -156,7 +156,7 @@ class GroupExchange(KeyExchange):
         self.first = _GEX_REQUEST + self._sizes()
 
     def start_again(self) -> bytes:
-        """Return KEX_DH_GEX_REQUEST_OLD."""
+        """Return the payload of KEX_DH_GEX_REQUEST_OLD, the old form of `first`."""
         self._old = True
         return _GEX_REQUEST_OLD + self._sizes()
 
@@ -188,7 +188,10 @@ class GroupExchange(KeyExchange):
                 yield f"min {minimum}, n {n}, max {maximum}", head + _SIZES.pack(minimum, n, maximum) + rest
 
     def read_group(self, payload: bytes) -> tuple[GroupReceived, bytes | None]:
-        """Read KEX_DH_GEX_GROUP."""
+        """Read KEX_DH_GEX_GROUP. Return its event and our answer, None for a group that is not used.
+
+        Raises `RemoteProtocolError` if it is malformed.
+        """
         modulus, generator = read_mpints(payload, "KEX_DH_GEX_GROUP", ("p", "g"), 1)
         if modulus <= 3 or modulus % 2 == 0 or not 1 < generator < modulus - 1:
             fault = "the server's group is no group: an even or tiny modulus, or a generator out of range"

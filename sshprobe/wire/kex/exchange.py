@@ -1,8 +1,8 @@
 """The interface of all key exchange methods.
 
 A method makes the client's messages and reads the server's. `first` is its first message. `read_reply` reads the
-server's reply and its fields of the exchange hash (RFC 4253 section 8). A group exchange reads the server's group
-before the reply. `sshprobe.wire.states` has the order of messages, so a method does not check their numbers.
+server's reply and its fields of the exchange hash (RFC 4253 section 8). `dh.GroupExchange` also reads the server's
+group, before the reply. `sshprobe.wire.states` has the order of messages, so a method does not check their numbers.
 
 `Reply.secret` is None for a method whose key encapsulation we cannot compute (sntrup761). Such a server shows its host
 key, but its signature cannot be verified. Sessions carry no secret, so the cheapest parameters are good enough.
@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import msgspec
-
-from sshprobe.wire.events import GroupReceived
 
 HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
     "sha1": hashlib.sha1,
@@ -63,17 +61,6 @@ class KeyExchange(ABC):
     @abstractmethod
     def read_reply(self, payload: bytes) -> Reply:
         """Read the server's reply. Raises `RemoteProtocolError` if it is malformed or its public value is invalid."""
-
-    def read_group(self, payload: bytes) -> tuple[GroupReceived, bytes | None]:
-        """Read the server's group. Return its event and our answer, None for a group that is not used.
-
-        Only a group exchange has one. Raises `RemoteProtocolError` if it is malformed.
-        """
-        raise NotImplementedError  # the table of states leads here only for group exchanges, which define it
-
-    def start_again(self) -> bytes:
-        """Return the payload of our first message in its old form. Only a group exchange has one."""
-        raise NotImplementedError  # the transport calls it only for group exchanges, which define it
 
     def hash_variants(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
         """Yield the fields that some servers hash instead of `reply.public`, each with a description for people."""
