@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import platformdirs
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, table, text
 from sqlalchemy import column as sql_column
@@ -96,7 +98,7 @@ class Database:
 
 @contextmanager
 def one_line(name: str) -> Iterator[None]:
-    """Turn the errors of a database into an `InputError` of one line. `name`: of the database."""
+    """Turn errors of a database, and of records in it, into an `InputError` of one line. `name`: of the database."""
     try:
         yield
     except DBAPIError as error:
@@ -107,6 +109,8 @@ def one_line(name: str) -> Iterator[None]:
         raise InputError(_first_line(str(error)), source=name) from None
     except OSError as error:
         raise InputError(error.strerror or str(error), source=name) from None
+    except (zlib.error, msgspec.DecodeError):
+        raise InputError("is damaged: a record in it cannot be read", source=name) from None
 
 
 def open_history(words: str, *, create: bool, migrate: bool = False) -> Database:

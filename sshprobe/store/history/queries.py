@@ -85,10 +85,10 @@ def header_of(database: Database, scan: Scan) -> tuple[SweepRecord, SummaryRecor
     """Return the header and the summary of a scan; no summary if it runs or was killed."""
     with database.reading() as connection:
         header, summary = connection.execute(select(SCAN.c.header, SCAN.c.summary).where(SCAN.c.id == scan.id)).one()
-    return (
-        msgspec.json.decode(zlib.decompress(header), type=SweepRecord),
-        None if summary is None else msgspec.json.decode(zlib.decompress(summary), type=SummaryRecord),
-    )
+        return (
+            msgspec.json.decode(zlib.decompress(header), type=SweepRecord),
+            None if summary is None else msgspec.json.decode(zlib.decompress(summary), type=SummaryRecord),
+        )
 
 
 def records(database: Database, scan: Scan) -> Iterator[HostRecord]:

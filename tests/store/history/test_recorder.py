@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Column, Connection, create_engine, update
 
 from sshprobe import Scanner
 from sshprobe.lab.dropbear import DropbearServer
@@ -23,8 +23,10 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.store.history.database import Database, open_history
 from sshprobe.store.history.hashing import observation_hash
-from sshprobe.store.history.queries import counts, find_scan, header_of, records, scans, trend
+from sshprobe.store.history.queries import counts, find_scan, header_of, records, scans, stored_records, trend
 from sshprobe.store.history.recorder import Recorder, RecordResult
+from sshprobe.store.history.tables import OBSERVATION, SCAN, VERDICT
+from sshprobe.store.history.timelines import timeline
 from sshprobe.store.history.transfer import prune
 from sshprobe.views.change_builder import ChangesBuilder
 from sshprobe.views.summary import SummaryBuilder
@@ -67,6 +69,25 @@ def store(database: Database, hosts: Sequence[HostRecord], scan_id: str, first: 
 def as_read(record: HostRecord) -> HostRecord:
     """Return a record as a history returns it: the host replaces the target's text."""
     return msgspec.structs.replace(record, target=record.host, started_at=f"{record.started_at[:-1]}.000Z")
+
+
+@pytest.mark.parametrize("column", [OBSERVATION.c.record, VERDICT.c.record, SCAN.c.header])
+def test_damaged_bytes_are_an_error_of_one_line(database: Database, column: Column[bytes]) -> None:
+    host = captured("openssh-9.9p2")
+    store(database, [host], "scan")
+    with database.writing() as connection:
+        connection.execute(update(column.table).values({column: b"damaged"}))
+    scan = find_scan(database, "scan")
+    readers: list[Callable[[], object]] = [lambda: header_of(database, scan)]
+    if column.table is not SCAN:
+        readers = [
+            lambda: list(records(database, scan)),
+            lambda: list(stored_records(database, {(1, 1)})),
+            lambda: timeline(database, host.host, host.port),
+        ]
+    for read in readers:
+        with pytest.raises(InputError, match="is damaged: a record in it cannot be read"):
+            read()
 
 
 def test_a_scan_is_read_back_as_it_was(database: Database) -> None:
