@@ -15,7 +15,7 @@ import click
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.grading import DEFAULT_PROFILE
 from sshprobe.cli.output import ScanOutput
-from sshprobe.cli.run import on_loop, scan_here
+from sshprobe.cli.run import Ending, on_loop, scan_here
 from sshprobe.cli.standard_streams import forgive_standard_output, terminal
 from sshprobe.model.errors import InputError
 from sshprobe.scan.sinks import JsonLinesSink, Sink
@@ -61,12 +61,12 @@ def demo(output: str) -> int:
         sinks = ScanOutput([JsonLinesSink(records)], [report])
         header = sweep_header(profiles, strict=False)
         sinks.header(header)
-        interrupted = on_loop(_sweep_fleet(profiles, sinks, report), hosts=None)
+        ending = on_loop(_sweep_fleet(profiles, sinks, report), hosts=None)
         file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))
     sys.stdout.write(report.text(terminal()))
     click.echo(f"\nRecords: {folder / 'records.jsonl'}\nReport:  {folder / 'report.txt'}")
     click.echo(f"Page:    {write_page(folder / 'report.html', header, report, profiles)}")
-    return exit_code(interrupted=interrupted, graded=sinks.counting.graded, failed=False)
+    return exit_code(interrupted=ending.interrupted, graded=sinks.counting.graded, failed=False)
 
 
 def write_page(path: Path, header: SweepRecord, report: DemoReport, profiles: Sequence[Profile]) -> str:
@@ -83,7 +83,7 @@ def write_page(path: Path, header: SweepRecord, report: DemoReport, profiles: Se
     return str(path)
 
 
-async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: DemoReport) -> bool:
+async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: DemoReport) -> Ending:
     from sshprobe.lab.fleet import demo_fleet, missing_servers
     from sshprobe.lab.server import LabError
     from sshprobe.scan.scan_context import ScanContext
@@ -106,10 +106,10 @@ async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: D
         start = time.monotonic()
         targets = [Target(server.name, server.host, server.port) for server in report.servers]
         context = ScanContext(ScanSettings(profiles=tuple(profiles)))
-        interrupted = await scan_here(context, targets, sinks)
-        sinks.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
+        ending = await scan_here(context, targets, sinks)
+        sinks.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=not ending.complete)
         report.note_endpoints()
-    return interrupted
+    return ending
 
 
 class DemoReport(Sink):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sshprobe.cli.output_file import note
 from sshprobe.cli.standard_streams import abandon_writes, is_blocked
@@ -42,6 +42,35 @@ SAME_PAUSE = 5.0
 """Equal messages of several workers within this many seconds are shown once."""
 
 
+class _Remaining:
+    """Targets to scan, which know whether all were taken: a scan that lost none was not interrupted."""
+
+    def __init__(self, targets: Iterable[Target]) -> None:
+        self._targets = iter(targets)
+        self._taken = 0
+
+    def __iter__(self) -> Iterator[Target]:
+        return self
+
+    def __next__(self) -> Target:
+        target = next(self._targets)
+        self._taken += 1
+        return target
+
+    def are_done(self, progress: Progress) -> bool:
+        """Return whether all targets have results, after the scan."""
+        return progress.done == self._taken and next(self._targets, None) is None
+
+
+class Ending(NamedTuple):
+    """How a scan ended."""
+
+    interrupted: bool
+    """The user interrupted it."""
+    complete: bool
+    """All hosts have results. A scan can be both: the interrupt came when the last hosts were under way."""
+
+
 class OneProcess:
     """A scan on this process's event loop."""
 
@@ -56,8 +85,8 @@ class OneProcess:
         """How far it is."""
         return self._context.progress
 
-    def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
-        """Scan all targets. Return whether it was interrupted; `output` has the hosts that finished before."""
+    def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> Ending:
+        """Scan all targets. `output` gets the hosts that finished."""
         return on_loop(scan_here(self._context, targets, output, say), hosts=self._hosts)
 
 
@@ -66,10 +95,11 @@ async def scan_here(
     targets: Iterable[Target] | LiveTargets,
     output: ScanOutput,
     say: Callable[[str], None] = lambda words: None,
-) -> bool:
-    """Scan all targets on the running loop. Return whether Ctrl-C or SIGTERM ended it early."""
+) -> Ending:
+    """Scan all targets on the running loop, or those that finish after Ctrl-C or SIGTERM."""
     from sshprobe.targets import LiveTargets
 
+    remaining = targets if isinstance(targets, LiveTargets) else _Remaining(targets)
     task = asyncio.current_task()
     assert task is not None
     interrupts = 0
@@ -79,14 +109,14 @@ async def scan_here(
         interrupts += 1
         if interrupts == 1:
             context.stop()
-            if isinstance(targets, LiveTargets):
-                targets.stop()  # it may wait for a line
+            if isinstance(remaining, LiveTargets):
+                remaining.stop()  # it may wait for a line
             say(INTERRUPTED)
         else:
             task.cancel()
 
     ahead = asyncio.create_task(_import_ahead(context.settings.depth))
-    found = context.batches(targets, on_resource_error=say)
+    found = context.batches(remaining, on_resource_error=say)
     try:
         # Closed here because a sink may raise: the loop would close all nested generators at once.
         with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
@@ -99,7 +129,12 @@ async def scan_here(
         task.uncancel()
     finally:
         ahead.cancel()
-    return interrupts > 0
+    return _ending(interrupts, remaining, context.progress)
+
+
+def _ending(interrupts: int, remaining: _Remaining | LiveTargets, progress: Progress) -> Ending:
+    complete = not interrupts or (isinstance(remaining, _Remaining) and remaining.are_done(progress))
+    return Ending(interrupts > 0, complete)
 
 
 _CRYPTOGRAPHY = ("sshprobe.wire.kex.ecdh", "sshprobe.wire.signatures", "sshprobe.wire.ciphers")
@@ -164,10 +199,13 @@ class SeveralProcesses:
         """How far it is."""
         return self._pool.progress
 
-    def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
+    def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> Ending:
         """Scan all targets, as `OneProcess.run` does."""
+        from sshprobe.targets import LiveTargets
+
         log_in_one_line()
         self._say = say
+        remaining = targets if isinstance(targets, LiveTargets) else _Remaining(targets)
         writing = False  # the second Ctrl-C must not split a batch: it is written and counted as a whole
 
         def interrupted() -> None:
@@ -180,7 +218,7 @@ class SeveralProcesses:
 
         try:
             with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
-                for batch in self._pool.batches(targets):
+                for batch in self._pool.batches(remaining):
                     writing = True
                     output.add(batch)
                     writing = False
@@ -188,7 +226,7 @@ class SeveralProcesses:
                         raise _StopAtOnce
         except _StopAtOnce:
             self._pool.kill()
-        return self._interrupts > 0
+        return _ending(self._interrupts, remaining, self.progress)
 
     def _pausing(self, words: str) -> None:
         from sshprobe.scan.pauses import NETWORK_BACK

@@ -18,7 +18,7 @@ from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import FILE, SECONDS, PositiveNumber, WholeNumber
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.report_writer import check_format
-from sshprobe.cli.run import affordable, fit_to_limits, new_run, usable_workers
+from sshprobe.cli.run import Ending, affordable, fit_to_limits, new_run, usable_workers
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.tracing import TraceOptions, refuse_trace, trace_options, tracing
 from sshprobe.model.errors import InputError, MachineError
@@ -211,15 +211,15 @@ def scan(
         failure: Exception | None = None
         try:
             with progress.showing(sinks.counting.counts):
-                interrupted = run.run(left, sinks, progress.say)
+                ending = run.run(left, sinks, progress.say)
         except MachineError as error:  # the records so far are saved
-            interrupted, failure = True, error
+            ending, failure = Ending(interrupted=True, complete=False), error
         except (InputError, OSError):  # nothing can be written, or there is no reader
             raise
         except Exception as error:
-            interrupted, failure = True, error
+            ending, failure = Ending(interrupted=True, complete=False), error
         duration_ms = (time.monotonic() - start) * 1000 + (0 if done is None else done.duration_ms)
-        sinks.finish(duration_ms=round(duration_ms, 3), interrupted=interrupted)
+        sinks.finish(duration_ms=round(duration_ms, 3), interrupted=not ending.complete)
     for words in () if live is None else live.summary():
         note(words)
     if failure is not None:
@@ -229,7 +229,7 @@ def scan(
     if notifier is not None:
         notifier.send()
     return exit_code(
-        interrupted=interrupted,
+        interrupted=ending.interrupted,
         graded=sinks.counting.graded,
         failed=sinks.fail_on.is_reached,
         bad_lines=0 if live is None else live.bad_lines,

@@ -110,6 +110,27 @@ def test_an_interrupt_keeps_finished_hosts(
     assert os.listdir(tmp_path) == [name]  # noqa: PTH208 - no temporary file is left
 
 
+def test_an_interrupt_at_the_last_host_loses_nothing(silent: socket.socket, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*SCAN, f"127.0.0.1:{silent.getsockname()[1]}", "-o", "out.jsonl", "--host-timeout", "3"],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, "NO_PROGRESS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        try:
+            connection, _ = silent.accept()
+            with connection:
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert b"the rest was not scanned" not in out
+    assert json.loads((tmp_path / "out.jsonl").read_bytes().splitlines()[-1])["interrupted"] is False
+
+
 def test_progress_is_on_standard_error_and_only_there(closed_port: int, tmp_path: Path) -> None:
     command = [*SCAN, f"127.0.0.0/29:{closed_port}", "--format", "jsonl"]
     outputs = []
