@@ -17,12 +17,13 @@ from sshprobe.cli.deadline_report import dated_profiles, deadline_builder
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_option
 from sshprobe.cli.options.grading import PROFILE, at_option
-from sshprobe.cli.options.history import history_option, open_database
+from sshprobe.cli.options.history import DEFAULT as DEFAULT_HISTORY
+from sshprobe.cli.options.history import history_option, open_database, scan_ids
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
 from sshprobe.cli.report_writer import check_format, open_writer, report_context
-from sshprobe.cli.saved_sweeps import WorkLine, read_and_compare
+from sshprobe.cli.saved_sweeps import WorkLine, read_and_compare, stored_scan
 from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import endpoint
@@ -74,6 +75,9 @@ if TYPE_CHECKING:
 @quiet_option("Print only the report and errors.")
 @history_option("Read earlier scans: for an HTML page, and for metrics of changed keys.")
 @click.option(
+    "--scan", metavar="SCAN", shell_complete=scan_ids, help="Report this scan of the history: `latest`, or its id."
+)
+@click.option(
     "--compare-with", "older", type=FILE, metavar="OLD", help="Show in an HTML page what changed since these records."
 )
 @filter_options
@@ -91,20 +95,26 @@ def report(
     verbose: bool,
     quiet: bool,
     history: str | None,
+    scan: str | None,
     older: str | None,
     wanted: HostFilter,
 ) -> int:
     """Report what the hosts in saved records have in common.
 
     Lists host keys on several machines, RSA keys that share a prime, weak keys and groups, and which hosts offer which
-    algorithm. RECORDS are files that `sshprobe scan` wrote, or - for standard input. With a filter, such as `--weakness
-    sha1`, it lists every host that matches.
+    algorithm. RECORDS are files that `sshprobe scan` wrote, or - for standard input. With --scan, they come from the
+    history. With a filter, such as `--weakness sha1`, it lists every host that matches.
     """
     from sshprobe.grading import FleetIndex
     from sshprobe.render.formats.format import ViewFormat
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.views.summary import SummaryBuilder
 
+    if scan is not None:
+        if records:
+            raise click.UsageError("`--scan` reads a history: omit the files")
+        history = history or DEFAULT_HISTORY
+        records = (context.with_resource(stored_scan(history, scan)),)
     if output is not None and context.get_parameter_source("format_") is ParameterSource.DEFAULT:
         format_ = _format_of(output)
     writes_hosts = FORMATS[format_].kind in WRITERS
@@ -141,7 +151,7 @@ def report(
             several=count > 1,
             fleet=index,
             strict=lambda: saved.header is not None and bool(saved.header.strict),
-            place=lambda: saved.place,
+            place=lambda: saved.place if scan is None else None,
         )
         if earlier is not None:
             asked = asked._replace(changes=earlier.changes, trend=earlier.trend)
@@ -177,7 +187,7 @@ def _check_earlier_scans(context: click.Context, format_: str, records: Sequence
     for name, option in (("history", "--history"), ("older", "--compare-with")):
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
-        if format_ == "prometheus" and name == "history":
+        if name == "history" and (format_ == "prometheus" or context.params["scan"] is not None):
             continue
         if format_ != "html":
             raise click.UsageError(f"`{option}` needs `--format html`: `sshprobe diff` shows changes on a terminal")

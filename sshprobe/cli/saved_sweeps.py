@@ -118,6 +118,27 @@ class WorkLine:
         yield
 
 
+@contextlib.contextmanager
+def stored_scan(history: str, scan: str) -> Iterator[str]:
+    """Write a scan of a history into a temporary file, and yield its path. Raises `InputError` for an unknown scan."""
+    import tempfile
+
+    import msgspec
+
+    from sshprobe.cli.options.history import open_database
+
+    with tempfile.NamedTemporaryFile(prefix="sshprobe-", suffix=".jsonl") as file:
+        with contextlib.closing(open_database(history)) as database:
+            from sshprobe.store.history.queries import find_scan
+            from sshprobe.store.history.transfer import export_scan
+
+            encode = msgspec.json.Encoder().encode
+            for record in export_scan(database, find_scan(database, scan)):
+                file.write(encode(record) + b"\n")
+        file.flush()
+        yield file.name
+
+
 class Compared(NamedTuple):
     """Saved scans after a first pass that compared the keys of all hosts."""
 

@@ -81,6 +81,25 @@ def test_changes_and_grades_of_a_history(scans: list[Path], tmp_path: Path) -> N
     ]
 
 
+def test_a_report_of_a_stored_scan(scans: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history, output = tmp_path / "scans.db", tmp_path / "report.html"
+    for path in scans:
+        assert sshprobe("history", "import", path, "--history", history) == 0
+    assert sshprobe("report", "--scan", "latest", "--history", history, "-o", output) == 0
+    assert titles(page(output))[0] == "Host keys changed"
+    capsys.readouterr()
+    for number, path in enumerate(scans, 1):
+        assert sshprobe("report", "--scan", f"{number:016x}", "--history", history, "--format", "csv") == 0
+        stored = capsys.readouterr().out
+        assert sshprobe("report", path, "--format", "csv") == 0
+        assert sorted(capsys.readouterr().out.splitlines()) == sorted(stored.splitlines())
+    assert sshprobe("report", "--scan", "latest", "--history", history, "--format", "sarif") == 0
+    assert str(tmp_path) not in capsys.readouterr().out
+    assert sshprobe("report", scans[0], "--scan", "latest") == 2
+    assert sshprobe("report", "--scan", "f" * 16, "--history", history) == 2
+    assert "has no scan" in capsys.readouterr().err
+
+
 def test_a_key_that_is_back_again_has_its_remark(scans: list[Path], tmp_path: Path) -> None:
     history, output = tmp_path / "scans.db", tmp_path / "report.html"
     for number, path in enumerate((scans[1], scans[2], scans[1], scans[2]), 1):
