@@ -11,9 +11,10 @@ from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.grading.mandates import Acceptance
+    from sshprobe.model.name_lists import AlgorithmType
     from sshprobe.model.records import HostRecord
-    from sshprobe.profiles import Profile
-    from sshprobe.views.deadline_report import ExchangeUse
+    from sshprobe.profiles import Deadline, Profile
+    from sshprobe.views.deadline_report import Deadlines, DeadlineUse, ExchangeUse, Mandate
     from sshprobe.views.deadlines import DeadlineBuilder, Ending
 
 
@@ -35,44 +36,74 @@ def dated_profiles(names: tuple[str, ...], at: date | None) -> list[Profile]:
 
 def deadline_builder(profiles: Sequence[Profile]) -> DeadlineBuilder:
     """Return the builder of the view for these profiles."""
-    from sshprobe.grading.mandates import EXCHANGES, acceptance, endings
-    from sshprobe.views.deadline_report import DeadlineUse, Mandate
+    from sshprobe.grading.mandates import endings
     from sshprobe.views.deadlines import DeadlineBuilder, Ending
 
     def find(record: HostRecord) -> list[Ending | None]:
         return [each and Ending(*each) for profile in profiles for each in endings(profile, record)]
 
+    mandates, exchanges = _mandates(profiles)
+    return DeadlineBuilder(
+        [_use(profile, deadline) for profile in profiles for deadline in profile.deadline],
+        find,
+        mandates=mandates,
+        exchanges=exchanges,
+        at=next((profile.at.isoformat() for profile in profiles if profile.at is not None), None),
+    )
+
+
+def deadlines_of(algorithms: Iterable[tuple[AlgorithmType, str]]) -> Deadlines:
+    """Return the dates that the built-in profiles have for some algorithms."""
+    import msgspec
+
+    from sshprobe.grading.checks.deadlines import applies_to
+    from sshprobe.views.deadline_report import Deadlines
+
+    profiles = dated_profiles((), None)
+    names = sorted(set(algorithms))
+    uses = []
+    for profile in profiles:
+        for deadline in profile.deadline:
+            ending = {name: 0 for type_, name in names if type_ == deadline.section and applies_to(deadline, name)}
+            if ending:
+                uses.append(msgspec.structs.replace(_use(profile, deadline), algorithms=ending))
+    uses.sort(key=lambda use: (use.until, use.profile, use.category))
+    return Deadlines(uses, *_mandates(profiles))
+
+
+def _use(profile: Profile, deadline: Deadline) -> DeadlineUse:
+    from sshprobe.views.deadline_report import DeadlineUse
+
+    return DeadlineUse(
+        until=deadline.until.isoformat(),
+        profile=profile.id,
+        category=deadline.section,
+        only_advises=deadline.only_advises,
+        document=deadline.document,
+        where=deadline.where,
+        checked=deadline.checked,
+        binding=deadline.binding,
+    )
+
+
+def _mandates(profiles: Sequence[Profile]) -> tuple[list[Mandate], list[ExchangeUse]]:
+    """Return what each profile says of the kinds of key exchanges, and which of these satisfy most profiles."""
+    from sshprobe.grading.mandates import EXCHANGES, acceptance
+    from sshprobe.views.deadline_report import Mandate
+
     accepted = {
         profile.id: {name: acceptance(profile, kind, name) for kind, names in EXCHANGES.items() for name in names}
         for profile in profiles
     }
-    return DeadlineBuilder(
-        [
-            DeadlineUse(
-                until=deadline.until.isoformat(),
-                profile=profile.id,
-                category=deadline.section,
-                only_advises=deadline.only_advises,
-                document=deadline.document,
-                where=deadline.where,
-                checked=deadline.checked,
-                binding=deadline.binding,
-            )
-            for profile in profiles
-            for deadline in profile.deadline
-        ],
-        find,
-        mandates=[
-            Mandate(
-                profile=profile.id,
-                title=profile.title,
-                kinds={kind: _best(accepted[profile.id][name] for name in names) for kind, names in EXCHANGES.items()},
-            )
-            for profile in profiles
-        ],
-        exchanges=_exchanges(accepted),
-        at=next((profile.at.isoformat() for profile in profiles if profile.at is not None), None),
-    )
+    mandates = [
+        Mandate(
+            profile=profile.id,
+            title=profile.title,
+            kinds={kind: _best(accepted[profile.id][name] for name in names) for kind, names in EXCHANGES.items()},
+        )
+        for profile in profiles
+    ]
+    return mandates, _exchanges(accepted)
 
 
 def _best(accepted: Iterable[Acceptance]) -> str:

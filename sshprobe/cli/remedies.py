@@ -1,4 +1,4 @@
-"""Remedies for hosts of saved records, under the profile of their first verdict."""
+"""Remedies for hosts of saved records, under the profiles of their verdicts."""
 
 from __future__ import annotations
 
@@ -32,11 +32,8 @@ class Remedies:
         self._fleet = fleet
         self._caches: dict[tuple[str, str], RemedyCache | None] = {}
 
-    def remedy_for(self, record: HostRecord) -> Remedy | None:
-        """Return the remedy of a host; None without a verdict or its profile."""
-        if not record.verdicts:
-            return None
-        verdict = record.verdicts[0]
+    def remedy_for(self, record: HostRecord, verdict: Verdict) -> Remedy | None:
+        """Return the remedy of a host for one of its verdicts; None if its profile is not known."""
         key = verdict.profile, verdict.profile_version
         if key not in self._caches:
             self._caches[key] = self._cache(verdict)

@@ -50,6 +50,7 @@ def report_context(
     `place`: as in `ReportContext`.
     """
     from sshprobe.algorithms import openssh_release, primitives_of
+    from sshprobe.cli.deadline_report import deadlines_of
     from sshprobe.cli.inventory_lines import find_lines
     from sshprobe.cli.neutral_profile import describe, findings_of
     from sshprobe.cli.remedies import Remedies
@@ -66,6 +67,7 @@ def report_context(
         place=place,
         find_lines=find_lines,
         several=several,
+        deadlines=deadlines_of,
     )
 
 

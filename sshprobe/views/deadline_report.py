@@ -3,7 +3,7 @@ exchanges."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -63,6 +63,16 @@ class ExchangeUse(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of profiles that accept it after all their dates."""
     not_recommended_by: list[str]
     """Ids of profiles of these whose documents do not recommend it."""
+
+
+class Deadlines(NamedTuple):
+    """The dates of profiles for some algorithms, without hosts."""
+
+    deadlines: list[DeadlineUse]
+    """Those that any of the algorithms has, the first date first. `algorithms` has a 0 for each."""
+    mandates: list[Mandate]
+    exchanges: list[ExchangeUse]
+    """As in `DeadlineReport`."""
 
 
 class DeadlineReport(msgspec.Struct, frozen=True, kw_only=True):

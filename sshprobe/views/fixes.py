@@ -52,9 +52,12 @@ class Plan:
         self.ungraded: list[tuple[str, HostStats]] = []
         """Hosts without a verdict: "host:port" with the further name, and stats."""
 
-    def add(self, record: HostRecord, remedy: Remedy | None) -> Group | None:
-        """Add one host and return its group. `remedy` is None if it was not graded; then it has no group."""
-        verdict: Verdict | None = record.verdicts[0] if record.verdicts else None
+    def add(self, record: HostRecord, remedy: Remedy | None, verdict: Verdict | None = None) -> Group | None:
+        """Add one host and return its group. `remedy` is None if it was not graded; then it has no group.
+
+        `verdict`: the one that the remedy improves; by default the first.
+        """
+        verdict = verdict or (record.verdicts[0] if record.verdicts else None)
         if verdict is None or remedy is None:
             place = with_alias(endpoint(record.host, record.port), alias_of(record))
             self.ungraded.append((place, record_stats(record)))

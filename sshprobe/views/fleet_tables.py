@@ -106,8 +106,8 @@ class HostColumns(msgspec.Struct, frozen=True, kw_only=True):
     """Indexes into `FleetTables.keys`."""
     labels: list[list[int]]
     """Indexes into `FleetTables.labels`."""
-    fix: list[int]
-    """Index into the groups of fixes; `NONE` without a remedy."""
+    fixes: list[list[int]]
+    """For each of `FleetTables.profiles` an index into the groups of fixes; `NONE` without a remedy."""
     across: list[list[int]]
     """Findings across the fleet: indexes into `FleetTables.findings`."""
 

@@ -64,7 +64,7 @@ class _Host(NamedTuple):
     seen: int | None
     keys: list[int]
     labels: list[int]
-    fix: Group | None
+    fixes: tuple[Group, ...]
     across: list[int]
 
 
@@ -73,13 +73,13 @@ class TablesBuilder:
 
     Arguments:
         describe: facts of the catalogue about an algorithm.
-        remedy: the remedy of a host under its first profile; None if it is not known.
+        remedy: the remedy of a host for one of its verdicts; None if it is not known.
     """
 
     def __init__(
         self,
         describe: Describe,
-        remedy: Callable[[HostRecord], Remedy | None],
+        remedy: Callable[[HostRecord, Verdict], Remedy | None],
     ) -> None:
         self._describe = describe
         self._remedy = remedy
@@ -98,7 +98,6 @@ class TablesBuilder:
     def add(self, record: HostRecord) -> None:
         """Add one host."""
         self._servers += record.identification is not None
-        remedy = self._remedy(record) if record.verdicts else None
         # Without `observed`, which names other hosts: the keys are listed with all their hosts.
         across = [msgspec.structs.replace(each, observed="") for each in record.fleet_findings]
         for finding in (*(record.verdicts[0].findings if record.verdicts else ()), *record.fleet_findings):
@@ -112,10 +111,19 @@ class TablesBuilder:
                 seen=parse(record.started_at),
                 keys=[self._keys.add(key, key) for key in map(_presented, record.host_keys or ())],
                 labels=[self._labels.add(label, label) for label in record.labels],
-                fix=None if remedy is None else self._plan.add(record, remedy),
+                fixes=self._fixes(record),
                 across=[self._finding(each) for each in across],
             )
         )
+
+    def _fixes(self, record: HostRecord) -> tuple[Group, ...]:
+        found = []
+        for verdict in record.verdicts:
+            remedy = self._remedy(record, verdict)
+            group = None if remedy is None else self._plan.add(record, remedy, verdict)
+            if group is not None:
+                found.append(group)
+        return tuple(found)
 
     def _mark_keys(self, record: HostRecord, finding: Finding) -> None:
         for key in record.host_keys or ():
@@ -209,12 +217,17 @@ class TablesBuilder:
                 seen=[NONE if host.seen is None else host.seen - first_seen for host in hosts],
                 keys=[host.keys for host in hosts],
                 labels=[host.labels for host in hosts],
-                fix=[NONE if host.fix is None else numbers[id(host.fix)] for host in hosts],
+                fixes=[self._indexes(host.fixes, numbers) for host in hosts],
                 across=[self._with(host.across, across.get(host.place, {})) for host in hosts],
             ),
             servers=self._servers,
         )
         return TablesView(tables, fixes)
+
+    def _indexes(self, fixes: tuple[Group, ...], numbers: dict[int, int]) -> list[int]:
+        """Return the index of a host's group for each profile."""
+        found = {group.verdict[0]: numbers[id(group)] for group in fixes}
+        return [found.get(profile, NONE) for profile in self._profiles]
 
     def _across_of(self, summary: SummaryRecord) -> dict[str, dict[str, int]]:
         """Return place to id to index of the findings across the fleet: a scan knows them only at its end."""

@@ -34,10 +34,11 @@ def test_indexes_lead_back_to_the_records() -> None:
         names = [found.algorithms[found.offers[each].algorithm].name for each in kind.offers.get("kex", [])]
         assert names == list(dict.fromkeys(record.kex_algorithms or ()))
         if record.verdicts:
-            group = view.fixes[hosts.fix[at]]
-            assert (record.host, record.port) in group.hosts
+            for profile, fix in zip(found.profiles, hosts.fixes[at], strict=True):
+                assert (record.host, record.port) in view.fixes[fix].hosts
+                assert view.fixes[fix].verdict[0] == profile
         else:
-            assert hosts.fix[at] == NONE
+            assert hosts.fixes[at] == [NONE, NONE]
 
 
 def test_similar_hosts_share_a_kind() -> None:
@@ -69,7 +70,7 @@ def test_a_scan_learns_of_shared_keys_at_its_end() -> None:
     host = fleet()[0]
     other = msgspec.structs.replace(host, host="192.0.2.77", address="192.0.2.77")
     counts, keys = SummaryBuilder(), fleet_facts(())
-    builder = TablesBuilder(report_context().describe, lambda _: None)
+    builder = TablesBuilder(report_context().describe, lambda record, verdict: None)
     for each in (host, other):
         counts.add(each)
         keys.add(each)

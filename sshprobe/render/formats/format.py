@@ -9,9 +9,10 @@ from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.primitive import Primitive
 from sshprobe.model.records import HostRecord, SourceFile, SummaryRecord, SweepRecord
 from sshprobe.model.remedy import Remedy
-from sshprobe.model.verdict import Finding
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.changes import Changes
+from sshprobe.views.deadline_report import Deadlines
 from sshprobe.views.fleet_tables import GradePoint
 from sshprobe.views.host_findings import FindingText
 from sshprobe.views.metrics import FindRelease
@@ -59,14 +60,16 @@ class ReportContext(NamedTuple):
     """Files of targets, and targets, to file and line of each target that is there."""
     place: Callable[[], tuple[str, int] | None]
     """Returns file and line of the current record. None: it has no place."""
-    remedy: Callable[[HostRecord], Remedy | None] = lambda _: None
-    """A host to its remedy under the profile of its first verdict. None: that profile is not known."""
+    remedy: Callable[[HostRecord, Verdict], Remedy | None] = lambda record, verdict: None
+    """A host and one of its verdicts to the remedy. None: the profile is not known."""
     several: bool = True
     """Whether there is more than one host."""
     trend: Callable[[], Sequence[GradePoint]] = lambda: ()
     """Returns the grades of earlier scans and this one, the oldest first. Empty: there is no history."""
     changes: Callable[[], Changes | None] = lambda: None
     """Returns the changes since an older scan. None: there is no older scan."""
+    deadlines: Callable[[Iterable[tuple[AlgorithmType, str]]], Deadlines] = lambda names: Deadlines([], [], [])
+    """Types and names of algorithms to the dates that profiles have for them."""
     keys_changed_at: Callable[[HostRecord], float | None] = lambda record: None
     """A host to the last change of its keys, in seconds since 1970-01-01 UTC. None: not in a history."""
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.render.formats.format import ViewFormat
-from sshprobe.render.text.fleet_phrases import CUT_OFF, INTERRUPTED, key_sentences, unchecked_sentences
+from sshprobe.render.text.fleet_phrases import (
+    CUT_OFF,
+    INTERRUPTED,
+    key_sentences,
+    mandate_sentences,
+    unchecked_sentences,
+)
 from sshprobe.render.text.phrases import count
 from sshprobe.render.text.table_layout import column_width, stack
 from sshprobe.render.text.terminal import Terminal
@@ -161,7 +167,7 @@ def _deadlines(view: ReportView, report: DeadlineReport, terminal: Terminal, ver
     mandates = [[each.profile, *each.kinds.values()] for each in report.mandates]
     matrix = stack(["mandate", "hybrid", "pure ML-KEM", "classical"], mandates, terminal, below=0)
     not_seen = max((use.not_seen for use in report.deadlines), default=0)
-    sentences = [*_satisfying(report), f"{count(not_seen, 'server')} did not show all lists." if not_seen else ""]
+    sentences = [*mandate_sentences(report), f"{count(not_seen, 'server')} did not show all lists." if not_seen else ""]
     return _table(
         ["until", "hosts", "late", "mandate", "type", "what ends", "document"],
         rows,
@@ -172,25 +178,6 @@ def _deadlines(view: ReportView, report: DeadlineReport, terminal: Terminal, ver
         left_out=" ".join(filter(None, sentences)),
         after=["Key exchanges that each mandate accepts:", *matrix, ""],
     )
-
-
-def _satisfying(report: DeadlineReport) -> Iterator[str]:
-    """Yield sentences on the key exchanges that most documents accept after all dates."""
-    mandates = [each.profile for each in report.mandates]
-    best = [each for each in report.exchanges if each.accepted_for_ever_by]
-    in_openssh = [each for each in best if each.in_openssh]
-    for which, found in (("Of all", best), ("Of those that an OpenSSH has", in_openssh)):
-        if found:
-            most = len(found[0].accepted_for_ever_by)
-            named = []
-            for each in found:
-                if len(each.accepted_for_ever_by) == most:
-                    others = [mandate for mandate in mandates if mandate not in each.accepted_for_ever_by]
-                    remarks = [f"all but {' and '.join(others)}"] if others else []
-                    remarks += [f"{mandate} does not recommend it" for mandate in each.not_recommended_by]
-                    named.append(each.algorithm + f" ({'; '.join(remarks)})" * bool(remarks))
-            satisfy = "satisfies" if len(named) == 1 else "satisfy"
-            yield f"{which}, {' and '.join(named)} {satisfy} {most} of {len(mandates)} mandates after all dates."
 
 
 def _few(hosts: Sequence[str], names: Mapping[str, str], room: int, *, verbose: bool) -> str:

@@ -1,13 +1,14 @@
-"""Sentences about the host keys of a fleet, about waivers, and about what was not checked."""
+"""Sentences about the host keys of a fleet, waivers, mandates, and about what was not checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.fleet import SharedKey
 from sshprobe.model.records import SummaryRecord
 from sshprobe.render.text.phrases import count
+from sshprobe.views.deadline_report import DeadlineReport, Deadlines
 
 _WEAK = {
     "host_key.malformed": ("has numbers that are not those of a key", "have numbers that are not those of a key"),
@@ -87,3 +88,22 @@ def _addresses(keys: Iterable[SharedKey]) -> list[str]:
 def _few(places: list[str]) -> str:
     more = len(places) - _NAMED
     return ", ".join(map(escape_unprintable, places[:_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+
+
+def mandate_sentences(report: Deadlines | DeadlineReport) -> Iterator[str]:
+    """Yield sentences on the key exchanges that most documents accept after all dates."""
+    mandates = [each.profile for each in report.mandates]
+    best = [each for each in report.exchanges if each.accepted_for_ever_by]
+    in_openssh = [each for each in best if each.in_openssh]
+    for which, found in (("Of all", best), ("Of those that an OpenSSH has", in_openssh)):
+        if found:
+            most = len(found[0].accepted_for_ever_by)
+            named = []
+            for each in found:
+                if len(each.accepted_for_ever_by) == most:
+                    others = [mandate for mandate in mandates if mandate not in each.accepted_for_ever_by]
+                    remarks = [f"all but {' and '.join(others)}"] if others else []
+                    remarks += [f"{mandate} does not recommend it" for mandate in each.not_recommended_by]
+                    named.append(each.algorithm + f" ({'; '.join(remarks)})" * bool(remarks))
+            satisfy = "satisfies" if len(named) == 1 else "satisfy"
+            yield f"{which}, {' and '.join(named)} {satisfy} {most} of {len(mandates)} mandates after all dates."

@@ -25,8 +25,9 @@ from sshprobe.render.changes.sections import sections, verdict
 from sshprobe.render.changes.words import note_sentences
 from sshprobe.render.fix.pasted import group_steps
 from sshprobe.render.formats.format import HostFormat, HostWriter, ReportContext
-from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences, waiver_sentences
+from sshprobe.render.text.fleet_phrases import key_sentences, mandate_sentences, unchecked_sentences, waiver_sentences
 from sshprobe.views.changes import Changes
+from sshprobe.views.deadline_report import Deadlines
 from sshprobe.views.fixes import Group
 from sshprobe.views.fleet_tables import HostKind, TablesView
 from sshprobe.views.host_stats import letter
@@ -44,6 +45,7 @@ SCRIPTS = (
     "fixes",
     "host",
     "changes",
+    "deadlines",
     "overview",
     "main",
 )
@@ -81,6 +83,7 @@ FORMAT = HostFormat(HtmlWriter)
 def write_page(view: TablesView, stream: IO[bytes], context: ReportContext) -> None:
     """Write the page of all hosts, with the changes and the grades of earlier scans."""
     changes = context.changes()
+    dates = context.deadlines((each.type, each.name) for each in view.tables.algorithms)
     texts = {id: context.explain(id) for id in sorted({finding.id for finding in view.tables.findings})}
     script, style = page_script(), page_style()
     tables = msgspec.to_builtins(view.tables)
@@ -91,6 +94,7 @@ def write_page(view: TablesView, stream: IO[bytes], context: ReportContext) -> N
             "sentences": _sentences(view),
             "trend": msgspec.to_builtins(context.trend()),
             "texts": {id: text._asdict() for id, text in texts.items() if text is not None},
+            "deadlines": _deadlines(dates),
             "changes": None if changes is None else _changes(changes),
         }
     )
@@ -162,6 +166,14 @@ def _fix(group: Group) -> dict[str, object]:
         "has_lines": any(change.kind != "words" for change in group.changes),
         "left": remedy.left_briefly,
         "lines": group_steps(group).splitlines(),
+    }
+
+
+def _deadlines(dates: Deadlines) -> dict[str, object]:
+    return {
+        "deadlines": [{**msgspec.to_builtins(use), "algorithms": list(use.algorithms)} for use in dates.deadlines],
+        "mandates": msgspec.to_builtins(dates.mandates),
+        "sentences": list(mandate_sentences(dates)),
     }
 
 

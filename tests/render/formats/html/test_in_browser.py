@@ -19,7 +19,7 @@ from tests.render.formats.html.pages import fleet, made_hosts, page
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-VIEWS = ("", "#hosts", "#findings", "#algorithms", "#keys", "#labels", "#fixes", "#host/192.0.2.1%3A22")
+VIEWS = ("", "#hosts", "#findings", "#algorithms", "#keys", "#labels", "#fixes", "#deadlines", "#host/192.0.2.1%3A22")
 EVERY_VIEW = os.environ.get("SSHPROBE_ALL_VIEWS") == "1"
 
 MARKS = ("\u202e", "\u2066", "\u2069", "\u200f", "\x00", "\x1b", "\x85", "\u2028")
@@ -122,7 +122,19 @@ def test_lines_to_paste_are_the_ones_of_the_host(open_page: Open, content: bytes
     text = shown.locator("details[open] pre").first.inner_text()
     assert "Keep a session open until a new login has worked." in text
     shown.get_by_label("Profile").select_option("mozilla-modern")
-    expect(shown.locator(".intro")).to_contain_text("sshprobe-2026")
+    expect(shown.locator(".intro")).to_contain_text("mozilla-modern")
+    go_to(shown, "#host/192.0.2.1%3A22")
+    expect(shown.locator("section", has_text="What to change").first).to_contain_text("under mozilla-modern")
+
+
+def test_deadlines_lead_to_the_hosts_that_still_offer_what_ends(open_page: Open, content: bytes) -> None:
+    shown = open_page(content, "#deadlines")
+    row = shown.locator("tbody tr", has_text="asd-ism").filter(has_text="2030-12-31").first
+    hosts = row.locator(".hosts .share").inner_text()
+    row.get_by_role("link", name="2030-12-31").click()
+    expect(shown.locator(".count")).to_have_text(f"{hosts} of 18 hosts")
+    expect(shown.locator(".filter-chip")).to_contain_text("2030-12-31, asd-ism")
+    expect(shown.locator("main")).not_to_contain_text("undefined")
 
 
 def test_hostile_text_neither_runs_nor_reorders(open_page: Open) -> None:

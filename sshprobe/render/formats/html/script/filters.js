@@ -38,6 +38,11 @@ const FILTERS = {
     },
     words: (value) => value.slice(value.indexOf("/") + 1),
   },
+  deadline: {
+    name: "Deadline",
+    test: (model, host, value) => offering({ hosts: [host] }, model.deadlines[Number(value)] ?? { algorithms: [] }).length > 0,
+    words: (value, model) => deadlineName(model.deadlines[Number(value)]),
+  },
   key: {
     name: "Host key",
     test: (model, host, value) => host.keys.some((key) => key.fingerprint === value && key.verified !== false),
@@ -58,7 +63,7 @@ const FILTERS = {
     test: (model, host, value) => String(host.kind.post_quantum) === value,
     words: (value) => ({ true: "yes", false: "no" })[value] ?? value,
   },
-  fix: { name: "Fix", test: (model, host, value) => host.fix === Number(value), words: (value) => `group ${Number(value) + 1}` },
+  fix: { name: "Fix", test: (model, host, value) => host.fixes.includes(Number(value)), words: (value) => `group ${Number(value) + 1}` },
 };
 
 /** The text for the search field, in lower case. */

@@ -2,10 +2,11 @@
 
 const SHOWN_FIXES = 25;
 
+/** Return the groups of the chosen profile. */
 function fixGroups(model) {
   const hosts = model.fixes.map(() => []);
-  for (const host of model.hosts) if (host.fix >= 0) hosts[host.fix].push(host);
-  return model.fixes.map((fix, index) => ({ fix, index, hosts: hosts[index] }));
+  for (const host of model.hosts) hosts[model.fixOf(host)]?.push(host);
+  return model.fixes.map((fix, index) => ({ fix, index, hosts: hosts[index] })).filter(({ fix }) => fix.profile === model.profile);
 }
 
 /** Return the groups with a change, or with a finding that no change of the configuration fixes. */

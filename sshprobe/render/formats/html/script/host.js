@@ -103,7 +103,7 @@ function cost(points, cap) {
 }
 
 function fixSection(model, host) {
-  const fix = model.fixes[host.fix];
+  const fix = model.fixes[model.fixOf(host)];
   if (!fix || (!fix.has_changes && !fix.left.length)) return null;
   const words = fix.has_changes
     ? ["With these changes: ", badge(fix.after.letter), ` ${fix.after.score} of 100 under `, foreign(fix.profile), "."]

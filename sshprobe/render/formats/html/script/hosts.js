@@ -95,7 +95,7 @@ function hostsView(model, { filters }) {
     const total = count(model.hosts.length, "host");
     number.textContent = hosts.length === model.hosts.length ? total : `${hosts.length.toLocaleString("en")} of ${total}`;
     say(number.textContent);
-    chips.replaceChildren(...filterChips(filters, remove));
+    chips.replaceChildren(...filterChips(model, filters, remove));
     about.replaceChildren(...aboutFilters(model, filters, hosts));
     table.setRows(hosts);
     const query = filters.toString();
@@ -183,13 +183,13 @@ function labelField(model, filters, set) {
 }
 
 /** Return a chip for each filter without a field, with a button that removes it. */
-function filterChips(filters, remove) {
+function filterChips(model, filters, remove) {
   return activeFilters(filters)
     .filter(([name, value]) => !["q", "grade", "complies", "severity"].includes(name) && !(name === "label" && value))
     .map(([name, value]) => {
       const { name: title, words = (same) => same } = FILTERS[name];
       const label = `Remove the filter ${title}`;
-      return element("span", { class: "filter-chip" }, `${title}: `, foreign(words(value)),
+      return element("span", { class: "filter-chip" }, `${title}: `, foreign(words(value, model)),
         element("button", { type: "button", "aria-label": label, onclick: () => remove(name) }, "×"));
     });
 }

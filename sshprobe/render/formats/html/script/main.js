@@ -8,6 +8,7 @@ const VIEWS = {
   keys: { title: "Host keys", make: keysView },
   labels: { title: "Labels", make: labelsView },
   fixes: { title: "Fixes", make: fixesView },
+  deadlines: { title: "Deadlines", make: deadlinesView },
   changes: { title: "Changes", make: changesView },
   host: { title: "Host", make: hostView },
 };
@@ -50,7 +51,7 @@ function makeNavigation() {
 }
 
 function isUseful(view) {
-  return { host: false, labels: model.tables.labels.length > 0, fixes: model.fixes.length > 0, changes: model.changes !== null }[view] ?? true;
+  return { host: false, labels: model.tables.labels.length > 0, fixes: model.fixes.length > 0, changes: model.changes !== null, deadlines: model.tables.algorithms.length > 0 && model.deadlines.length > 0 }[view] ?? true;
 }
 
 function profileField() {

@@ -8,12 +8,15 @@ async function unpack(text) {
 }
 
 class Model {
-  constructor({ tables, fixes, sentences, changes, trend, texts }) {
+  constructor({ tables, fixes, sentences, changes, trend, texts, deadlines }) {
     this.tables = tables;
     this.fixes = fixes;
     this.sentences = sentences;
     this.changes = changes;
     this.trend = trend;
+    this.deadlines = deadlines.deadlines;
+    this.mandates = deadlines.mandates;
+    this.mandateSentences = deadlines.sentences;
     this.texts = texts;
     this.profile = tables.profiles[0] ?? null;
     this.algorithms = tables.algorithms.map(([type, name, severity, weakness, facts, marker]) => ({
@@ -59,6 +62,11 @@ class Model {
 
   verdict(host) {
     return host.kind.verdicts.get(this.profile) ?? null;
+  }
+
+  /** The index of the group of fixes under the profile. -1: there is none. */
+  fixOf(host) {
+    return host.fixes[this.tables.profiles.indexOf(this.profile)] ?? -1;
   }
 
   /** The grade without "?", or null. */
@@ -114,7 +122,7 @@ function hostsOf({ hosts, labels }, model) {
     seen: hosts.seen[index],
     keys: hosts.keys[index].map((at) => model.keys[at]),
     labels: hosts.labels[index].map((at) => labels[at]),
-    fix: hosts.fix[index],
+    fixes: hosts.fixes[index],
     across: hosts.across[index].map((at) => model.findings[at]),
   }));
 }
