@@ -31,3 +31,9 @@ LANGUAGES = ("languages_client_to_server", "languages_server_to_client")
 
 NAME_LISTS = (*(field for fields in FIELDS.values() for _, field in fields), *LANGUAGES)
 """All ten, in their order on the wire."""
+
+MAX_NAMES = 256
+"""Names in one name-list that are counted or indexed. The longest list of a known server has fewer than 100."""
+
+LONGEST_NAME = 64
+"""Characters of an algorithm's name (RFC 4251 section 6). Longer names are not counted or indexed."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from sshprobe.model.name_lists import FIELDS, LANGUAGES
+from sshprobe.model.name_lists import FIELDS, LANGUAGES, LONGEST_NAME, MAX_NAMES
 from sshprobe.model.records import HostRecord
 
 Kind = Literal["status", "grade", "compliant", "finding", "algorithm"]
@@ -38,13 +38,6 @@ _OLD_SCOPES: dict[str, str | None] = {
     **dict.fromkeys(LANGUAGES),
 }
 """Scopes of algorithms in old histories, which counted each name-list: their type, None for languages."""
-
-
-MAX_NAMES = 256
-"""Names in one name-list that are counted. The longest list of a known server has fewer than 100."""
-
-LONGEST_NAME = 64
-"""Characters of an algorithm's name (RFC 4251 section 6). Longer names are not counted."""
 
 MAX_COUNTERS = 50_000
 """Counters of one scan. Servers that make names up cannot fill the database: further names are not counted."""
