@@ -81,26 +81,33 @@ def read_history(
     one, it is the last scan of the same targets before the new one, or before `since`. `gone_after`: see `Changes`.
     """
     with contextlib.closing(open_database(words)) as database:
-        from sshprobe.store.history import queries
+        return read_stored(database, scans, since, gone_after=gone_after)
 
-        named = [queries.find_scan(database, each) for each in scans]
-        every = queries.scans(database)[::-1]
-        place = {scan.id: number for number, scan in enumerate(every)}
-        if len(every) < 2:
-            raise NoEarlierScan("has fewer than two scans", source=database.name)
-        new = named[-1] if named else _latest(every)
-        targets = _targets(database, new)
-        alike = [scan for scan in every[: place[new.id]] if _targets(database, scan) == targets]
-        if len(named) == 2:
-            old = _checked(named[0], new, place, database)
-        elif alike:
-            old = _old(alike, since)
-        else:
-            lacking = f"no scan before {new.scan_id} has the same targets: name the old one"
-            raise NoEarlierScan(lacking, source=database.name)
-        between = _few([scan for scan in alike if place[scan.id] > place[old.id]])
-        earlier = [scan for scan in alike if place[scan.id] < place[old.id]][-max(EARLIER_SCANS, gone_after) :]
-        return _read(database, [*earlier, old, *between, new]), len(earlier)
+
+def read_stored(
+    database: Database, scans: Sequence[str], since: datetime | None, *, gone_after: int = GONE_AFTER
+) -> tuple[ChangesBuilder, int]:
+    """Do the same with an open history."""
+    from sshprobe.store.history import queries
+
+    named = [queries.find_scan(database, each) for each in scans]
+    every = queries.scans(database)[::-1]
+    place = {scan.id: number for number, scan in enumerate(every)}
+    if len(every) < 2:
+        raise NoEarlierScan("has fewer than two scans", source=database.name)
+    new = named[-1] if named else _latest(every)
+    targets = _targets(database, new)
+    alike = [scan for scan in every[: place[new.id]] if _targets(database, scan) == targets]
+    if len(named) == 2:
+        old = _checked(named[0], new, place, database)
+    elif alike:
+        old = _old(alike, since)
+    else:
+        lacking = f"no scan before {new.scan_id} has the same targets: name the old one"
+        raise NoEarlierScan(lacking, source=database.name)
+    between = _few([scan for scan in alike if place[scan.id] > place[old.id]])
+    earlier = [scan for scan in alike if place[scan.id] < place[old.id]][-max(EARLIER_SCANS, gone_after) :]
+    return _read(database, [*earlier, old, *between, new]), len(earlier)
 
 
 def _checked(old: Scan, new: Scan, place: Mapping[int, int], database: Database) -> Scan:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.exit_codes import exit_code
+from sshprobe.cli.options.config_file import named_config_file
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.history import history_option
 from sshprobe.cli.options.notify import notify_option
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.probing import probing_options
-from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_options
+from sshprobe.cli.options.saved_options import SAVED_AS, NewTable, SavableCommand, saved_options
 from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import FILE, SECONDS, PositiveNumber, WholeNumber
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     metavar="DAYS",
     help="Remove scans older than DAYS from the history after this scan.",
 )
+@click.option("--spool", type=FILE, metavar="FOLDER", help="Keep scans in FOLDER while the history cannot be written.")
 @notify_option("Send changes, or a summary, to the URLs in FILE, or `env`: in SSHPROBE_NOTIFY_URL.")
 @trace_options
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="Print a progress line every SECONDS, for logs.")
@@ -70,6 +72,7 @@ def scan(
     resume: str | None,
     history: str | None,
     history_days: float | None,
+    spool: str | None,
     notify: str | None,
     stats: float | None,
     no_progress: bool,
@@ -91,6 +94,11 @@ def scan(
     if chosen.is_stream:
         chosen.check_stream(resume)
     context = click.get_current_context()
+    saved, config = context.meta.get(SAVED_AS), named_config_file()
+    if saved is not None and config is not None and not chosen.count_only:
+        from sshprobe.cli.saved_run import only_run
+
+        context.with_resource(only_run(config, saved))
     verbose = written.verbose or traced.steps
     is_restored = resume is not None and not chosen.any_named
     if resume is not None:
@@ -141,12 +149,13 @@ def scan(
     settings, notice = fit_to_limits(settings, workers)
     context.with_resource(tracing(to_stderr=traced.steps, file=traced.trace, format_=traced.log_format))
     kept = None
-    if history is None and history_days is not None:
-        raise click.UsageError("`--history-days` needs `--history`")
+    for option, value in (("--history-days", history_days), ("--spool", spool)):
+        if history is None and value is not None:
+            raise click.UsageError(f"`{option}` needs `--history`")
     if history is not None:
         from sshprobe.cli.history_sink import HistorySink
 
-        kept = HistorySink(history, history_days)
+        kept = HistorySink(history, history_days, spool)
         context.call_on_close(kept.close)
     notifier = None
     if notify is not None:
@@ -171,7 +180,7 @@ def scan(
         note("only the table will remain of this scan: add `-o FILE` to keep the records")
     elif output is not None and history is None and format_ in format_names(WRITERS):
         note(f"{output} cannot be graded again: to keep the records, scan with `-o FILE.jsonl`, then use `report`")
-    header = sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked)
+    header = sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked, saved=saved)
     followers: list[Sink] = [each for each in (kept, notifier) if each is not None]
     for follower in followers:
         follower.header(header if done is None or done.header is None else done.header)

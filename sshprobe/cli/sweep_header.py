@@ -30,11 +30,16 @@ slash, and may be in the query, "?password=secret"."""
 
 
 def sweep_header(
-    profiles: Sequence[Profile], *, strict: bool, seed: int | None = None, settings: SweepSettings | None = None
+    profiles: Sequence[Profile],
+    *,
+    strict: bool,
+    seed: int | None = None,
+    settings: SweepSettings | None = None,
+    saved: str | None = None,
 ) -> SweepRecord:
     """Return the header of a sweep that starts now, with the arguments of this process.
 
-    `seed`: of its random order. `settings`: the options that change its records.
+    `seed`: of its random order. `settings`: the options that change its records. `saved`: the name of saved options.
     """
     from sshprobe.model.records import SweepRecord
 
@@ -47,6 +52,7 @@ def sweep_header(
         strict=strict,
         settings=settings,
         scan_id=os.urandom(8).hex(),
+        saved=saved,
     )
 
 

@@ -135,6 +135,8 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_fi
     """The options of the scan. None: the record is older than this field."""
     scan_id: str | None = None
     """Identifies the scan, here and in a history: 16 random hex digits. None: in records of before this field."""
+    saved: str | None = None
+    """The name of its saved options (`--saved`). None: it had none."""
 
 
 class WaivedCount(msgspec.Struct, frozen=True, kw_only=True):

@@ -108,6 +108,18 @@ def user_name() -> str:
         return ""
 
 
+def state_directory() -> Path:
+    """Return the user's folder for locks and spools: $XDG_STATE_HOME, %LOCALAPPDATA% on Windows, else ~/.local/state.
+
+    Raises `RuntimeError` without a home.
+    """
+    chosen = os.environ.get("XDG_STATE_HOME", "")
+    if Path(chosen).is_absolute():
+        return Path(chosen) / "sshprobe"
+    local = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
+    return Path(local or Path.home() / ".local" / "state") / "sshprobe"
+
+
 def config_directory() -> Path:
     """Return the user's configuration folder: $XDG_CONFIG_HOME, %APPDATA% on Windows, else ~/.config (macOS too).
 

@@ -1,4 +1,4 @@
-"""`sshprobe serve`: an HTTP server on loopback that probes allowed hosts, for Prometheus.
+"""`sshprobe serve`: an exporter for Prometheus, a web dashboard, an API and a schedule in one HTTP server.
 
 Only this package needs the extra `serve`, and only the command imports it.
 """

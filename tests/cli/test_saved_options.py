@@ -14,7 +14,8 @@ import pytest
 from sshprobe.cli import main
 from sshprobe.cli.main import COMMANDS
 from sshprobe.cli.main import sshprobe as group
-from sshprobe.cli.options.saved_options import NOT_SAVED, SavableCommand
+from sshprobe.cli.options.saved_options import SavableCommand
+from sshprobe.cli.options.saved_values import NOT_SAVED
 
 Run = Callable[..., tuple[int, str, str]]
 FILE = Path("config/sshprobe/config.toml")

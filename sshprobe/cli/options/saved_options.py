@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, TypeVar
 import click
 from click.core import ParameterSource
 
-from sshprobe.cli.options.config_file import ConfigFile, config_file
+from sshprobe.cli.options.config_file import ConfigFile, choose_config_file, config_file, config_option
 from sshprobe.cli.options.output import OUTPUT_FORMATS
+from sshprobe.cli.options.saved_values import JOINED, NOT_SAVED, key_of, saved_values
 from sshprobe.cli.options.values import GroupedHelp
 from sshprobe.cli.standard_streams import is_quiet
 from sshprobe.model.errors import InputError
@@ -23,17 +24,16 @@ from sshprobe.model.escape import escape_unprintable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-NOT_SAVED = frozenset({"saved", "save_as", "count_only", "resume", "color", "debug", "help"})
-"""Parameters that are never saved."""
 
 ADDED = ("exclude", "exclude_files")
 """Parameters whose values from all places add up."""
 
-_JOINED = frozenset({"ports"})
-"""Repeatable, but saved as one word, as before it became repeatable."""
 
 _FROM = ("targets", "files", "inventories", "records")
 _META = "sshprobe.saved"
+
+SAVED_AS = "sshprobe.saved-as"
+"""The name of the table in use, in `Context.meta`."""
 
 
 class Displacement(NamedTuple):
@@ -60,7 +60,7 @@ def saved_options(command: Command) -> Command:
         allow_from_autoenv=False,
         help="Save these options and targets as NAME; scan targets, if any.",
     )(command)
-    return click.option(
+    command = click.option(
         "--saved",
         metavar="NAME",
         is_eager=True,
@@ -69,6 +69,7 @@ def saved_options(command: Command) -> Command:
         shell_complete=_saved_names,
         help="Use the options saved as NAME; options given here come first.",
     )(command)
+    return config_option(command)
 
 
 class SavableCommand(GroupedHelp):
@@ -77,6 +78,7 @@ class SavableCommand(GroupedHelp):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, and choose for each option between command line, environment, saved table and default."""
         given: dict[str, Any] = dict(self.make_parser(ctx).parse_args(args=list(args))[0])
+        choose_config_file(ctx, given.get("config"))  # before --saved, which reads it
         rest = super().parse_args(ctx, args)
         if ctx.resilient_parsing:
             return rest
@@ -92,7 +94,7 @@ class SavableCommand(GroupedHelp):
             ctx.params[name] = tuple(value for place in places if isinstance(place, (list, tuple)) for value in place)
         _displace(ctx, parameters)
         ctx.meta[_META] = {
-            _key(param): _worth_saving(param, ctx.params[name], given.get(name), saved.get(name))
+            key_of(param): _worth_saving(param, ctx.params[name], given.get(name), saved.get(name))
             for name, param in parameters.items()
             if name not in NOT_SAVED
             and (_rank(ctx, name) in (_COMMAND_LINE, _SAVED) or (name in ADDED and name in saved))
@@ -157,52 +159,13 @@ def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> 
     if name not in tables:
         known = f"saved: {', '.join(map(repr, tables))}" if tables else f"use `sshprobe {command} --save-as NAME`"
         raise InputError(escape_unprintable(f"no options are saved as {name!r}: {known}"), source=str(path))
-    parameters = {_key(each): each for each in ctx.command.params if each.name not in NOT_SAVED}
-    values = {}
-    for key, value in tables[name].items():
-        if key not in parameters:
-            import difflib  # only needed for a mistake
-
-            close = difflib.get_close_matches(key, parameters, n=1)
-            hint = f": did you mean `{close[0]}`?" if close else ""
-            file.fail((command, name, key), f"is not an option that can be saved{hint}")
-        try:
-            values[str(parameters[key].name)] = _checked(parameters[key], value, ctx)
-        except click.BadParameter as error:
-            file.fail((command, name, key), error.message.removesuffix("."))
+    errors: list[InputError] = []
+    values = saved_values(file, ctx, command, name, errors)
+    if errors:
+        raise errors[0]
     ctx.meta[_META] = values
+    ctx.meta[SAVED_AS] = name
     ctx.default_map = {key: value for key, value in values.items() if key != "targets"}
-
-
-_ONCE_SINGLE = frozenset({"auth_user"})
-"""Options that are repeatable now, but took one value in earlier versions."""
-
-
-def _checked(param: click.Parameter, value: Any, ctx: click.Context) -> Any:
-    """Return a value of TOML in the form of the command line. Raises `click.BadParameter`."""
-    found: Any
-    if getattr(param, "is_flag", False):
-        if not isinstance(value, bool):
-            raise click.BadParameter("must be true or false")
-        return value
-    if param.name in _ONCE_SINGLE and isinstance(value, str):
-        value = [value]
-    if param.name in _JOINED and _is_word(value):
-        value = [value]
-    if param.multiple or param.nargs == -1:
-        if not isinstance(value, list) or not all(_is_word(each) for each in value):
-            raise click.BadParameter("must be a list of strings")
-        found = [str(each) for each in value]
-    else:
-        if not _is_word(value):
-            raise click.BadParameter("must be a string or a number")
-        found = str(value)
-    param.type_cast_value(ctx, found)
-    return found
-
-
-def _is_word(value: object) -> bool:
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -266,11 +229,6 @@ class NewTable:
             print(f"saved as `{self._name}` in {escape_unprintable(str(path))}", file=sys.stderr, flush=True)
 
 
-def _key(param: click.Parameter) -> str:
-    """Return the name of a parameter in the file, as on the command line."""
-    return next((name[2:] for name in param.opts if name.startswith("--")), param.name or "")
-
-
 def _worth_saving(param: click.Parameter, value: Any, given: Any, saved: Any) -> Any:
     """Return the value to write: text as typed, numbers and flags with their types."""
     if param.name in ADDED:
@@ -278,7 +236,7 @@ def _worth_saving(param: click.Parameter, value: Any, given: Any, saved: Any) ->
     if isinstance(value, (bool, int, float)):
         return value
     words = given if isinstance(given, str) or (isinstance(given, (list, tuple)) and given) else saved
-    if param.name in _JOINED:
+    if param.name in JOINED:
         return ",".join(words)
     return words if isinstance(words, str) else list(words)
 

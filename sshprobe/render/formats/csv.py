@@ -51,14 +51,15 @@ class _Table:
 
     def row(self, cells: Sequence[_Cell]) -> None:
         """Write a row. None is an empty cell, a truth value is "true" or "false"."""
-        self._writer.writerow(map(_text, cells))
+        self._writer.writerow(map(neutral, cells))
 
     def write(self, text: str) -> None:
         """Write text of the csv module."""
         self._stream.write(text.encode("utf-8", "backslashreplace"))
 
 
-def _text(cell: _Cell) -> str:
+def neutral(cell: _Cell | float) -> str:
+    """Return the text of a cell that no spreadsheet runs. None is empty, a truth value "true" or "false"."""
     if cell is None:
         return ""
     if isinstance(cell, str):

@@ -1,128 +1,147 @@
-"""Reads the last sighting of each host of a history: the fleet as it is now."""
+"""Reads the last sighting of every host, in parts that 100,000 hosts need: no blobs of keys, no texts of findings."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 from sqlalchemy import Table, select
 
-from sshprobe.model.lasting import HostIdentity
+from sshprobe.model.observation import Identification, Status
+from sshprobe.model.verdict import Finding, Grade
 from sshprobe.store.history.database import Database
-from sshprobe.store.history.tables import (
-    ADDRESS,
-    HOST,
-    OBSERVATION,
-    SAME_ADDRESS,
-    SCAN,
-    SIGHTING,
-    VERDICT,
-)
-
-_WHOLE_SCANS = 5
-"""The newest scans that are read as a whole. Hosts that none of them has are looked up by themselves."""
+from sshprobe.store.history.queries import Scan, StoredSighting, sightings
+from sshprobe.store.history.tables import ADDRESS, HOST, OBSERVATION, SAME_ADDRESS, SCAN, SIGHTING, VERDICT
 
 _IDS = 300
 """Ids in one query, below the limit of every SQLite (999)."""
 
 
+class SeenKey(msgspec.Struct, frozen=True):
+    """A host key."""
+
+    type: str
+    fingerprint: str
+    bits: int | None = None
+    signature_verified: bool | None = None
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of an `Observation` that lists of hosts show or filter."""
+
+    status: Status
+    error: str | None = None
+    identification: Identification | None = None
+    post_quantum_kex: bool | None = None
+    kex_algorithms: list[str] | None = None
+    server_host_key_algorithms: list[str] | None = None
+    encryption_algorithms_client_to_server: list[str] | None = None
+    encryption_algorithms_server_to_client: list[str] | None = None
+    mac_algorithms_client_to_server: list[str] | None = None
+    mac_algorithms_server_to_client: list[str] | None = None
+    compression_algorithms_client_to_server: list[str] | None = None
+    compression_algorithms_server_to_client: list[str] | None = None
+    host_keys: list[SeenKey] | None = None
+
+
+class JudgedVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a `Verdict` that lists of hosts show or filter."""
+
+    profile: str
+    grade: Grade
+    score: int
+    compliant: bool | None
+    grade_is_partial: bool = False
+    findings: list[Finding] = []
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdicts, labels and findings across the fleet of a host."""
+
+    verdicts: list[JudgedVerdict]
+    labels: list[str] = []
+    fleet_findings: list[Finding] = []
+
+
 class LastSighting(NamedTuple):
-    """One address of a host in the last scan that had the host."""
+    """The last sighting of a host."""
 
-    host: HostIdentity
-    address: str | None
-    scan_id: str
-    scan_started_at: str
-    started_ms: int
-    """Milliseconds from the start of the scan to the start of the host."""
-    observation: int
-    """Its id, for `stored_json`."""
-    verdict: int
-    """Its id, for `stored_json`."""
+    sighting: StoredSighting
+    scan: Scan
 
 
-class Revision(NamedTuple):
-    """Equal for equal contents of a history."""
+def last_sightings(database: Database, scans: Iterable[Scan], known: int | None = None) -> Iterator[LastSighting]:
+    """Yield the last sightings of every host of some scans, the newest scan first.
 
-    scan_ids: frozenset[str]
-    hosts: int
-    """Hosts of all scans, also of running ones."""
-    complete: int
-
-
-def revision(database: Database) -> Revision:
-    """Return the revision of a history: one row for each scan is read."""
-    with database.reading() as connection:
-        rows = connection.execute(select(SCAN.c.scan_id, SCAN.c.hosts, SCAN.c.complete)).all()
-    return Revision(frozenset(row[0] for row in rows), sum(row[1] for row in rows), sum(row[2] for row in rows))
-
-
-def last_sightings(database: Database) -> list[LastSighting]:
-    """Return all addresses of each host in the last scan that had the host, in no order.
-
-    An older scan may have met another address of a name, which is not the host of today.
+    A host that was given by name has one for each address in its last scan. `known`: stop after this many hosts.
     """
+    earlier: set[Any] = set()
+    for scan in scans:
+        found = set()
+        for each in sightings(database, scan):
+            if each.host not in earlier:
+                found.add(each.host)
+                yield LastSighting(each, scan)
+        earlier |= found
+        if known is not None and len(earlier) >= known:
+            return
+
+
+_Part = TypeVar("_Part")
+
+
+def seen_parts(database: Database, ids: Iterable[int]) -> Iterator[tuple[int, Seen]]:
+    """Yield the id and the fields of observations."""
+    return _parts(database, OBSERVATION, ids, msgspec.json.Decoder(Seen))
+
+
+def judged_parts(database: Database, ids: Iterable[int]) -> Iterator[tuple[int, Judged]]:
+    """Yield the id and the fields of verdicts."""
+    return _parts(database, VERDICT, ids, msgspec.json.Decoder(Judged))
+
+
+def _parts(
+    database: Database, table: Table, ids: Iterable[int], decoder: msgspec.json.Decoder[_Part]
+) -> Iterator[tuple[int, _Part]]:
+    ordered = sorted(set(ids))
     with database.reading() as connection:
-        rows = connection.execute(select(HOST.c.id, HOST.c.via, HOST.c.name, HOST.c.port))
-        hosts = {row.id: HostIdentity(row.via, row.name, row.port) for row in rows}
-        addresses = {row.id: row.address for row in connection.execute(select(ADDRESS.c.id, ADDRESS.c.address))}
-        scans = connection.execute(
-            select(SCAN.c.id, SCAN.c.scan_id, SCAN.c.started_at).order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc())
-        ).all()
-        named = {row.id: (row.scan_id, row.started_at) for row in scans}
-        missing = set(hosts)
-        found: list[LastSighting] = []
-
-        def add(sightings: Iterable[Any]) -> None:
-            seen: set[int] = set()
-            for host, scan, code, started_ms, observation, verdict in sightings:
-                if host in missing:
-                    seen.add(host)
-                    identity = hosts[host]
-                    address = identity.name if code == SAME_ADDRESS else addresses.get(code)
-                    found.append(LastSighting(identity, address, *named[scan], started_ms, observation, verdict))
-            missing.difference_update(seen)
-
-        for row in scans[:_WHOLE_SCANS]:
-            if missing:
-                add(connection.execute(_SIGHTING.where(SIGHTING.c.scan == row.id)))
-        for part in _parts(sorted(missing)):
-            add(connection.execute(_SIGHTING.where(SIGHTING.c.host.in_(part), SIGHTING.c.scan == _LAST_SCAN)).all())
-    return found
+        for start in range(0, len(ordered), _IDS):
+            query = select(table.c.id, table.c.record).where(table.c.id.in_(ordered[start : start + _IDS]))
+            for id_, record in connection.execute(query):
+                yield id_, decoder.decode(zlib.decompress(record))
 
 
-def stored_json(
-    database: Database, kind: Literal["observation", "verdict"], ids: Iterable[int]
-) -> Iterator[tuple[int, bytes]]:
-    """Yield the JSON of stored observations or verdicts by their id, without those that were pruned meanwhile."""
-    table: Table = OBSERVATION if kind == "observation" else VERDICT
-    for part in _parts(sorted(set(ids))):
-        with database.reading() as connection:  # for each part: a long reader would keep SQLite's log from shrinking
-            rows = connection.execute(select(table.c.id, table.c.record).where(table.c.id.in_(part))).all()
-            for id_, record in rows:
-                yield id_, zlib.decompress(record)
+class PastSighting(NamedTuple):
+    """One host in one of its scans."""
+
+    scan: Scan
+    address: str | None
+    observation: int
+    """Ids of the stored parts."""
+    verdict: int
 
 
-_SIGHTING = select(
-    SIGHTING.c.host,
-    SIGHTING.c.scan,
-    SIGHTING.c.address,
-    SIGHTING.c.started_ms,
-    SIGHTING.c.observation,
-    SIGHTING.c.verdict,
-)
-_OTHER = SIGHTING.alias()
-_LAST_SCAN = (
-    select(SCAN.c.id)
-    .join(_OTHER, _OTHER.c.scan == SCAN.c.id)
-    .where(_OTHER.c.host == SIGHTING.c.host)
-    .order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc())
-    .limit(1)
-    .correlate(SIGHTING)
-    .scalar_subquery()
-)
-
-
-def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + _IDS] for start in range(0, len(ids), _IDS))
+def sightings_of(database: Database, name: str, port: int) -> list[PastSighting]:
+    """Return all sightings of a host, the newest first. Empty: it is not known."""
+    query = (
+        select(
+            *(SCAN.c[field] for field in Scan.__struct_fields__),
+            SIGHTING.c.address,
+            ADDRESS.c.address,
+            SIGHTING.c.observation,
+            SIGHTING.c.verdict,
+        )
+        .select_from(HOST)
+        .join(SIGHTING, SIGHTING.c.host == HOST.c.id)
+        .join(SCAN, SIGHTING.c.scan == SCAN.c.id)
+        .outerjoin(ADDRESS, SIGHTING.c.address == ADDRESS.c.id)
+        .where(HOST.c.name == name.lower(), HOST.c.port == port)
+        .order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc(), SIGHTING.c.address)
+    )
+    with database.reading() as connection:
+        return [
+            PastSighting(Scan(*fields), name.lower() if code == SAME_ADDRESS else address, observation, verdict)
+            for *fields, code, address, observation, verdict in connection.execute(query)
+        ]

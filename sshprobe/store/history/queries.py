@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -265,3 +265,25 @@ def counts(database: Database) -> dict[str, int]:
         return {
             name: connection.scalars(select(func.count()).select_from(table)).one() for name, table in tables.items()
         }
+
+
+MOST_HEADERS = 500
+"""The most scans in which `last_runs` looks, the newest first."""
+
+
+def last_runs(database: Database) -> dict[str, datetime]:
+    """Return the start of the last scan of each name of saved options (`SweepRecord.saved`)."""
+    query = select(SCAN.c.header).order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc()).limit(MOST_HEADERS)
+    found: dict[str, datetime] = {}
+    with database.reading() as connection:
+        for header in connection.scalars(query):
+            record = msgspec.json.decode(zlib.decompress(header), type=_SavedName)
+            seconds = timestamps.parse(record.started_at)
+            if record.saved is not None and seconds is not None:
+                found.setdefault(record.saved, datetime.fromtimestamp(seconds, UTC))
+    return found
+
+
+class _SavedName(msgspec.Struct):
+    started_at: str
+    saved: str | None = None

@@ -1,0 +1,1 @@
+"""Answers Prometheus: probes of allowed hosts, and metrics of this process and of the last scans."""

@@ -1,0 +1,1 @@
+"""The HTTP listener: who may send which request, limits, and headers of all answers."""

@@ -1,0 +1,1 @@
+"""The web dashboard. Pages are made on the server and need no JavaScript."""

@@ -1,0 +1,1 @@
+"""Runs scans at the times of the configuration file."""
