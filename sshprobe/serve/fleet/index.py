@@ -134,6 +134,8 @@ class FleetIndex:
         """Profile and "true", "false" or "null" to hosts."""
         self.findings: dict[tuple[str, FindingKey], FindingRow] = {}
         """Profile and finding to hosts. Findings across the fleet have the profile ""."""
+        self.severities: dict[tuple[str, str], int] = {}
+        """Profile and severity to hosts with such a finding."""
         self.algorithms: dict[tuple[AlgorithmType, str], int] = {}
         """Type and name to hosts."""
         self.profiles: list[str] = []
@@ -163,6 +165,7 @@ class FleetIndex:
     def _add_finding(self, profile: str, finding: Finding, bits: int) -> None:
         if not finding.counts:
             return
+        _add(self.severities, (profile, finding.severity), bits)
         key = profile, FindingKey(finding.id, finding.algorithm or "")
         row = self.findings.get(key)
         if row is None:

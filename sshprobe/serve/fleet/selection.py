@@ -10,7 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from sshprobe.model.verdict import GRADES
+from sshprobe.model.verdict import GRADES, SEVERITIES
 from sshprobe.serve.fleet.index import NOT_GRADED, FleetIndex, Host
 
 SORTS = ("worst", "best", "host", "software", "seen")
@@ -120,8 +120,8 @@ def _matching(index: FleetIndex, name: str, value: str, profile: str | None) -> 
             (word,) = _words(value, ("true", "false", "null"), name, one=True)
             return index.values.get((name, word), 0)
         case "severity":
-            rows = index.findings.items()
-            return _any(row.hosts for (of, _), row in rows if of in (profile, "") and row.severity in value.split(","))
+            levels = _words(value, SEVERITIES, name)
+            return _any(index.severities.get((of, level), 0) for of in (profile or "", "") for level in levels)
         case "finding":
             id_, _, algorithm = value.partition(" ")
             return _any(

@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 LONGEST_QUERY = 4096
 """Bytes of the path and the query together."""
 
+LARGEST_HEADERS = 16_384
+"""Bytes of all headers together."""
+
 LARGEST_BODY = 65_536
 """Bytes of the body of a request."""
 
@@ -92,6 +95,8 @@ class Guard:
             return PlainTextResponse("this server does not have that name\n", 421)
         if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_QUERY:
             return PlainTextResponse("the address is too long\n", 414)
+        if sum(len(name) + len(value) for name, value in headers) > LARGEST_HEADERS:
+            return PlainTextResponse("the headers are too large\n", 431)
         if scope["path"] == HEALTH:
             return None
         client = scope["client"][0] if scope["client"] else ""

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from sshprobe.model.errors import InputError
 from sshprobe.serve.http.access import Access
-from sshprobe.serve.http.guard import Guard
+from sshprobe.serve.http.guard import LARGEST_HEADERS, LONGEST_QUERY, Guard
 
 MAX_CONNECTIONS = 200
 """The most concurrent connections of clients. Others get 503."""
@@ -31,9 +31,6 @@ IDLE = 5
 REQUEST_TIMEOUT = 10.0
 """Seconds for a whole request, and for a client that does not read our answer. Without a limit, a client that sends one
 byte at a time holds a connection for hours."""
-
-LARGEST_HEADERS = 16_384
-"""Bytes of the request line and all headers."""
 
 ErrorPage = Callable[[Request, HTTPException], Awaitable[Response]]
 
@@ -159,7 +156,7 @@ async def serve(app: ASGIApp, listener: socket.socket, on_start: Callable[[str],
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=IDLE,
         timeout_graceful_shutdown=IDLE,
-        h11_max_incomplete_event_size=LARGEST_HEADERS,
+        h11_max_incomplete_event_size=LARGEST_HEADERS + LONGEST_QUERY,
         ws="none",
     )
     host, port = listener.getsockname()[:2]

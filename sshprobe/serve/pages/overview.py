@@ -17,6 +17,7 @@ from sshprobe.render.changes.words import note_sentences
 from sshprobe.render.text.phrases import count
 from sshprobe.serve.fleet.holder import Fleet
 from sshprobe.serve.fleet.index import NOT_GRADED, FleetIndex
+from sshprobe.serve.fleet.selection import select_hosts
 from sshprobe.serve.pages.charts import GradePoint, grade_bars
 from sshprobe.serve.pages.hosts import hosts_listing
 from sshprobe.serve.pages.lists import finding_rows, findings_listing
@@ -169,10 +170,7 @@ def _tiles(index: FleetIndex, profile: str | None) -> list[_Tile]:
 
     complying = index.compliance.get((profile or "", "true"), 0).bit_count()
     graded = sum(hosts.bit_count() for (of, _), hosts in index.compliance.items() if of == profile)
-    severe = 0
-    for (of, _), row in index.findings.items():
-        if of in (profile, "") and row.severity in ("critical", "high"):
-            severe |= row.hosts
+    severe = select_hosts(index, {"severity": "critical,high", "profile": profile or ""}).hosts
     without = index.values.get(("quantum", "false"), 0).bit_count()
     asked = without + index.values.get(("quantum", "true"), 0).bit_count()
     shared = len(index.keys)
