@@ -1,7 +1,7 @@
 # Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test faults live-matrix browser golden check release-check fmt bench venv
+.PHONY: help demo docs test faults live-matrix browser api-fuzz golden check release-check fmt bench venv
 
 PYTHON ?= python3
 export PYTHON
@@ -38,6 +38,10 @@ browser: ## Look at every view of the HTML report in Chromium, light and dark, w
 	@scripts/venv test
 	@scripts/install-servers
 	SSHPROBE_ALL_VIEWS=1 $(BIN)/python -m pytest tests/render/formats/html $(ARGS)
+
+api-fuzz: ## Send thousands of generated requests to the API; takes some minutes
+	@scripts/venv test
+	SSHPROBE_API_EXAMPLES=500 $(BIN)/python -m pytest tests/serve/api/test_fuzzing.py $(ARGS)
 
 golden: ## Keep the records of fixed servers as they are now (tests/golden); the masked records are in build/golden
 	@scripts/venv test

@@ -19,7 +19,11 @@ _PROBLEMS = {
     "403": "The token does not have the scope.",
     "404": "There is no such host or scan.",
     "410": "The host of the cursor is gone.",
+    "405": "The method is not allowed.",
+    "414": "The address is too long.",
+    "421": "The request is for another host name.",
     "429": "Too many wrong logins.",
+    "431": "The headers are too large.",
     "503": "The history cannot be read.",
 }
 
@@ -30,7 +34,8 @@ def openapi() -> dict[str, Any]:
     references, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schema = dict(zip(types, references, strict=True))
     problem = {"application/problem+json": {"schema": schema[Problem]}}
-    failures = {code: {"description": words, "content": problem} for code, words in _PROBLEMS.items()}
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    failures = {code: {"description": words, "content": {**problem, **text}} for code, words in _PROBLEMS.items()}
     paths: dict[str, Any] = {each.path: {"get": _operation(each, schema[each.answer], failures)} for each in ENDPOINTS}
     paths["/scans"]["post"] = {
         "operationId": "start_scan",
@@ -40,7 +45,7 @@ def openapi() -> dict[str, Any]:
             "202": {"description": "It was started.", "content": {"application/json": {"schema": schema[Started]}}},
             **failures,
             **{
-                code: {"description": words, "content": {"text/plain": {"schema": {"type": "string"}}, **problem}}
+                code: {"description": words, "content": {**problem, **text}}
                 for code, words in {
                     "403": "The request comes from another web page, or lacks the scope.",
                     "409": "It is running.",
