@@ -1,4 +1,4 @@
-"""When a scheduled scan runs: pure functions of a cron expression, the time of the last run, and the time now."""
+"""When a scheduled scan runs: by its cron expression, the time of the last run, and the time now."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ LONGEST_WAIT = timedelta(minutes=5)
 """The planner is asked again after this long, since a clock can jump and a computer can sleep."""
 
 _SOONEST = timedelta(minutes=1)
-"""The shortest time between two runs."""
 
 
 class Schedule(NamedTuple):
@@ -44,23 +43,42 @@ class Plan(NamedTuple):
     """When it runs next, or the time that has passed if it is due; UTC."""
 
 
-def plan(schedule: Schedule, last: datetime | None, since: datetime, now: datetime) -> Plan:
-    """Return whether a scan is due.
-
-    A missed time, also several of them, makes one run. A last run in the future, from a clock that was wrong, counts as
-    a run now: else no scan would run until then.
+class Times:
+    """Decides when one scan is due. It remembers what a wrong clock did.
 
     Arguments:
         schedule: its times.
-        last: when its last run began, by the history. None: it never ran.
-        since: when this schedule was first seen: earlier times were not missed.
-        now: the time now. All times are aware of their zone.
+        now: the time now. Times before it were not missed, unless the history has an older run. All times are aware of
+            their zone.
     """
-    begin = min(now, since if last is None else last)
-    following = schedule.following(begin)
-    if following > now:
-        return Plan(False, following)
-    return Plan(last is None or now - last >= _SOONEST or last > now, following)
+
+    def __init__(self, schedule: Schedule, now: datetime) -> None:
+        self.schedule = schedule
+        self._since = now - _SOONEST  # a start of the server in the minute of a run does not miss it
+        self._own: datetime | None = None
+        self._future: datetime | None = None
+
+    def started(self, now: datetime) -> None:
+        """Note that a run started now."""
+        self._own = now
+
+    def plan(self, by_history: datetime | None, now: datetime) -> Plan:
+        """Return whether the scan is due.
+
+        A missed time, also several of them, makes one run. A run in the future shows that the clock was wrong: it is
+        forgotten, and the next time from now on counts.
+
+        `by_history`: when its last run began, by the history. None: it never ran, or that is not known.
+        """
+        if by_history == self._future:
+            by_history = None
+        elif by_history is not None and by_history > now:
+            self._since, self._future, by_history = now, by_history, None
+        if self._own is not None and self._own > now:
+            self._since, self._own = now, None
+        last = max((each for each in (by_history, self._own) if each is not None), default=None)
+        following = self.schedule.following(self._since if last is None else last)
+        return Plan(following <= now, following)
 
 
 def parse_schedule(cron: object, timezone: object) -> Schedule | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sshprobe.model.errors import InputError
-from sshprobe.serve.schedule.planner import LONGEST_WAIT, Schedule, plan
+from sshprobe.serve.schedule.planner import LONGEST_WAIT, Schedule, Times
 
 _log = logging.getLogger(__name__)
 
@@ -68,8 +68,7 @@ class Runner:
         self._last_runs = last_runs
         self._command = tuple(command)
         self._clock = clock
-        self._since = clock()
-        self._started: dict[str, datetime] = {}
+        self._times = {name: Times(schedule, clock()) for name, schedule in schedules.items()}
         self._states: dict[str, RunState] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -80,6 +79,10 @@ class Runner:
 
     def replace(self, schedules: Mapping[str, Schedule]) -> None:
         """Use other schedules, from a file that was read again. Running scans continue."""
+        now = self._clock()
+        for name, schedule in schedules.items():
+            if self._schedules.get(name) != schedule:
+                self._times[name] = Times(schedule, now)
         self._schedules = dict(schedules)
         self._wake.set()
 
@@ -112,10 +115,10 @@ class Runner:
         last = await self._last()
         now = self._clock()
         waits = [LONGEST_WAIT.total_seconds()]
-        for name, schedule in sorted(self._schedules.items()):
+        for name in sorted(self._schedules):
             if name in self._tasks:
                 continue
-            planned = plan(schedule, last.get(name), self._since, now)
+            planned = self._times[name].plan(last.get(name), now)
             self._states[name] = self._state(name)._replace(next=planned.next)
             if not planned.is_due:
                 waits.append((planned.next - now).total_seconds())
@@ -123,22 +126,19 @@ class Runner:
                 self._start(name)
         return max(0.05, min(waits))
 
-    async def _last(self) -> dict[str, datetime]:
-        """Return the last start of each scan: by the history, and by this process, whose runs may have failed."""
+    async def _last(self) -> Mapping[str, datetime]:
+        """Return the last start of each scan by the history; nothing if it cannot be read."""
         try:
-            found = dict(await asyncio.to_thread(self._last_runs))
+            return await asyncio.to_thread(self._last_runs)
         except InputError as error:
             _log.warning("%s: the times of the last scans are those of this process", error)
-            found = {}
-        for name, started in self._started.items():
-            found[name] = max(started, found.get(name, started))
-        return found
+            return {}
 
     def _start(self, name: str) -> None:
-        self._started[name] = self._clock()
-        self._states[name] = self._state(name)._replace(running_since=self._started[name])
-        task = asyncio.create_task(self._run(name))
-        self._tasks[name] = task
+        now = self._clock()
+        self._times[name].started(now)
+        self._states[name] = self._state(name)._replace(running_since=now)
+        self._tasks[name] = asyncio.create_task(self._run(name))
 
     async def _run(self, name: str) -> None:
         process = None
