@@ -112,6 +112,7 @@ def _write_files(folder: Path, there: str) -> None:
     (folder / "company.toml").write_text(PROFILE)
     (folder / "ours.txt").write_text("192.0.2.99\n")
     (folder / "hosts.txt").write_text(f"{there}\n")
+    (folder / "sshprobe.toml").write_text(f'[scan.nightly]\ntargets = ["{there}"]\nschedule = "30 2 * * *"\n')
     (folder / "hosts.ini").write_text(f"web1 ansible_host={host} ansible_port={port}\n")
     hosts = {"web1": {"ansible_host": host, "ansible_port": int(port)}}
     inventory = {"_meta": {"hostvars": hosts}, "all": {"children": ["ssh"]}, "ssh": {"hosts": ["web1"]}}
@@ -137,6 +138,7 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
             "PATH": f"{bin}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "XDG_CONFIG_HOME": str(folder / "config"),
+            "XDG_STATE_HOME": str(folder / "state"),
         },
         capture_output=True,
         text=True,

@@ -168,8 +168,8 @@ def _timeline(periods: list[Period], fleet: Fleet) -> Listing:
         grades = ", ".join(f"{each.grade}{'?' * each.grade_is_partial} ({each.profile})" for each in verdicts)
         rows.append(
             (
-                Cell(moment(period.oldest.scan.started_at)),
-                Cell(moment(period.newest.scan.started_at)),
+                Cell(moment(period.oldest.scan.started_at), kind="time"),
+                Cell(moment(period.newest.scan.started_at), kind="time"),
                 Cell(period.scans),
                 Cell(seen[period.newest.observation].status),
                 Cell(grades or None, kind="foreign"),

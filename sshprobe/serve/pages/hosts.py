@@ -70,7 +70,7 @@ def hosts_listing(hosts: Iterable[Host], profile: str | None, sort: str = "") ->
                 Cell(None if worst is None else worst.severity, kind="severity"),
                 Cell(about or (None if verdict else host.seen.error or host.seen.status), kind="foreign"),
                 Cell(" ".join(host.judged.labels) or None, kind="foreign"),
-                Cell(moment(host.scan.started_at)),
+                Cell(moment(host.scan.started_at), kind="time"),
             )
         )
     return Listing("Hosts", _COLUMNS, rows, "No host matches.", sort)

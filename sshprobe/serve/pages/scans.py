@@ -33,7 +33,7 @@ async def scans_page(request: Request, fleet: Fleet) -> Response:
     index = await fleet.index()
     rows = [
         (
-            Cell(moment(scan.started_at), f"/scans/{scan.scan_id}"),
+            Cell(moment(scan.started_at), f"/scans/{scan.scan_id}", "time"),
             Cell(scan.scan_id, kind="code"),
             Cell(scan.hosts),
             Cell(None if scan.duration_ms is None else round(scan.duration_ms / 1000)),

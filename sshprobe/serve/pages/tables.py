@@ -21,7 +21,7 @@ class Cell(NamedTuple):
     link: str = ""
     """Where it leads; a path of ours."""
     kind: str = ""
-    """Its look: `grade`, `severity`, `code`, `foreign` for texts of servers."""
+    """Its look: `grade`, `severity`, `code`, `time`, or `foreign` for texts of servers."""
     below: str = ""
     """A second line, for people only."""
 
