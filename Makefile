@@ -34,10 +34,10 @@ live-matrix: ## Apply what --fix prints for every bad configuration on every ser
 	@scripts/install-servers
 	SSHPROBE_LIVE_MATRIX=1 $(BIN)/python -m pytest tests/live/test_fixing.py tests/live/test_fixing_dropbear.py tests/network $(ARGS)
 
-browser: ## Look at every view of the HTML report in Chromium, light and dark, wide and narrow; takes a minute
+browser: ## Look at every page of report and dashboard in Chromium, light and dark, wide and narrow; takes a minute
 	@scripts/venv test
 	@scripts/install-servers
-	SSHPROBE_ALL_VIEWS=1 $(BIN)/python -m pytest tests/render/formats/html $(ARGS)
+	SSHPROBE_ALL_VIEWS=1 $(BIN)/python -m pytest tests/render/formats/html tests/serve/pages $(ARGS)
 
 api-fuzz: ## Send thousands of generated requests to the API; takes some minutes
 	@scripts/venv test
