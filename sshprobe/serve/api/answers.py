@@ -8,7 +8,7 @@ from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Severity
-from sshprobe.serve.fleet.index import Host
+from sshprobe.serve.fleet.orders import Host
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,8 @@ from sshprobe.serve.api import answers
 from sshprobe.serve.api.answers import HostRow, ScanRow
 from sshprobe.serve.api.parameters import CURSOR, DEFAULT_LIMIT, FILTERS, LIMIT, PROFILE, SORT, Parameter
 from sshprobe.serve.fleet.holder import MOST_COMPARED, Fleet
-from sshprobe.serve.fleet.index import FleetIndex, Host
+from sshprobe.serve.fleet.index import FleetIndex
+from sshprobe.serve.fleet.orders import Host
 from sshprobe.serve.fleet.records import periods_of, record_of
 from sshprobe.serve.fleet.selection import CursorGone, WrongParameter, page_of, select_hosts
 from sshprobe.serve.pages.lists import finding_rows

@@ -174,5 +174,6 @@ class Fleet:
         self._seen.update(seen_parts(self.database, seen_ids - self._seen.keys()))
         self._judged.update(judged_parts(self.database, judged_ids - self._judged.keys()))
         made = FleetIndex(sightings, self._seen, self._judged, every)
+        made.prepare()
         self._read = every
         return made

@@ -6,59 +6,24 @@ Host number n has bit n. So the hosts with two values are `a & b`, and their num
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import NamedTuple
 
 from sshprobe.model.name_lists import FIELDS, LONGEST_NAME, MAX_NAMES, AlgorithmType
-from sshprobe.model.observation import endpoint
 from sshprobe.model.verdict import SEVERITIES, Finding, Severity
-from sshprobe.store.history.last_sightings import Judged, JudgedVerdict, LastSighting, Seen, SeenKey
+from sshprobe.serve.fleet.orders import Host, Orders, bits_of
+from sshprobe.store.history.last_sightings import Judged, LastSighting, Seen, SeenKey
 from sshprobe.store.history.queries import Scan
 from sshprobe.views.host_names import natural_order, software
 
 NOT_GRADED = "none"
 """In place of a letter, for hosts without a verdict."""
 
-
 _WORDS = {True: "true", False: "false", None: "null"}
-
-
-class Host(NamedTuple):
-    """One host, in its last scan."""
-
-    number: int
-    """Its bit."""
-    name: str
-    """The name that the user gave, in lower case, else the address."""
-    port: int
-    address: str | None
-    """The address that answered. None: the name was not resolved."""
-    scan: Scan
-    seen: Seen
-    judged: Judged
-    software: str
-    observation: int
-    """Ids of the stored parts."""
-    verdict: int
-
-    @property
-    def id(self) -> str:
-        """Its name in addresses of pages: "web1.example.org:22"; with "@address" if the name has several addresses."""
-        return endpoint(self.name, self.port)
-
-    def verdict_of(self, profile: str | None) -> JudgedVerdict | None:
-        """Return its verdict under a profile."""
-        return next((each for each in self.judged.verdicts if each.profile == profile), None)
-
-    def worst(self, profile: str | None) -> Finding | None:
-        """Return its worst finding that counts, also across the fleet."""
-        verdict = self.verdict_of(profile)
-        found = [each for each in (verdict.findings if verdict else []) if each.counts]
-        found += [each for each in self.judged.fleet_findings if each.counts]
-        return min(found, key=lambda each: SEVERITIES.index(each.severity), default=None)
 
 
 class FindingKey(NamedTuple):
@@ -113,6 +78,7 @@ class FleetIndex:
                     observation, verdict,
                 )
             )  # fmt: skip
+        self._orders = Orders(self.hosts)
         self.everything = (1 << len(self.hosts)) - 1
         by_verdict: dict[int, list[int]] = defaultdict(list)
         by_offer: dict[_Offers, list[int]] = defaultdict(list)
@@ -176,74 +142,97 @@ class FleetIndex:
 
     def bits(self, numbers: Iterable[int]) -> int:
         """Return the bits of hosts."""
-        made = bytearray(len(self.hosts) // 8 + 1)
-        for number in numbers:
-            made[number >> 3] |= 1 << (number & 7)
-        return int.from_bytes(made, "little")
-
-    def numbers(self, bits: int) -> Iterator[int]:
-        """Yield the numbers of hosts, in their natural order."""
-        for at, byte in enumerate(bits.to_bytes(len(self.hosts) // 8 + 1, "little")):
-            if byte:
-                for bit in range(8):
-                    if byte >> bit & 1:
-                        yield 8 * at + bit
+        return bits_of(numbers, len(self.hosts))
 
     def find(self, id_: str) -> list[Host]:
         """Return the host with an id, once for each address that answered."""
         return self._by_id.get(id_.lower(), [])
 
-    def order(self, sort: str, profile: str | None) -> list[int]:
-        """Return the place of each host in an order: `worst`, `best`, `host`, `software` or `seen`."""
-        key = sort, profile if sort in ("worst", "best") else None
-        if key not in self._orders:
-            known: dict[int, tuple[tuple[int, ...] | None, int]] = {}
+    def first(self, bits: int, sort: str, profile: str | None, limit: int, *, after: int | None = None) -> list[Host]:
+        """Return the first hosts of some: see `Orders.first`."""
+        return self._orders.first(bits, sort, profile, limit, after=after)
 
-            def sort_key(host: Host) -> tuple[object, ...]:
-                if host.verdict not in known:
-                    verdict = host.verdict_of(profile)
-                    known[host.verdict] = (None, 0) if verdict is None else (_severities(verdict), verdict.score)
-                return _sort_key(host, sort, *known[host.verdict])
+    def prepare(self) -> None:
+        """Compute what nearly every page needs, so that no request waits for it."""
+        self._orders.of("worst", next(iter(self.profiles), None))
+        _ = self.texts, self.keys, self._addresses
 
-            hosts = sorted(self.hosts, key=sort_key)
-            places = [0] * len(hosts)
-            for place, host in enumerate(hosts):
-                places[host.number] = place
-            self._orders[key] = places
-        return self._orders[key]
+    def within(self, network: IPv4Network | IPv6Network) -> int:
+        """Return the hosts whose address is in a network."""
+        addresses, numbers = self._addresses[network.version]
+        first = bisect_left(addresses, int(network.network_address))
+        last = bisect_right(addresses, int(network.broadcast_address))
+        return self.bits(numbers[first:last])
 
     @cached_property
-    def _orders(self) -> dict[tuple[str, str | None], list[int]]:
-        return {}
+    def _addresses(self) -> dict[int, tuple[list[int], list[int]]]:
+        """IP version to sorted addresses and the numbers of their hosts."""
+        found: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        for host in self.hosts:
+            try:
+                address = ip_address((host.address or "").partition("%")[0])
+            except ValueError:
+                continue  # no address, or an imported record with another text there
+            found[address.version].append((int(address), host.number))
+        return {
+            version: ([address for address, _ in pairs], [number for _, number in pairs])
+            for version, pairs in ((version, sorted(pairs)) for version, pairs in found.items())
+        }
 
     @cached_property
-    def addresses(self) -> list[tuple[int, IPv4Address | IPv6Address]]:
-        """The number and address of each host that has one."""
-        return [(host.number, ip_address(host.address.partition("%")[0])) for host in self.hosts if host.address]
+    def texts(self) -> list[str]:
+        """The text of each host that a search looks at, in lower case."""
+        return [
+            f"{host.id} {host.address or ''} {host.software} {' '.join(host.judged.labels)}".lower()
+            for host in self.hosts
+        ]
+
+    @cached_property
+    def answered(self) -> int:
+        """The number of hosts that sent an identification."""
+        return sum(host.seen.identification is not None for host in self.hosts)
+
+    @cached_property
+    def newest(self) -> str:
+        """When the newest scan of any host began; "" without hosts."""
+        return max((host.scan.started_at for host in self.hosts), default="")
+
+    @cached_property
+    def _by_key(self) -> dict[str, int | list[int]]:
+        """Fingerprint to the number of its host, or to those of several."""
+        found: dict[str, int | list[int]] = {}
+        for host in self.hosts:
+            for fingerprint in {key.fingerprint for key in host.seen.host_keys or ()}:
+                known = found.get(fingerprint)
+                if known is None:
+                    found[fingerprint] = host.number
+                elif isinstance(known, int):
+                    found[fingerprint] = [known, host.number]
+                else:
+                    known.append(host.number)
+        return found
 
     @cached_property
     def keys(self) -> dict[str, tuple[SeenKey, int]]:
         """Fingerprint to key and hosts, of the keys that several hosts have."""
-        numbers: dict[str, list[int]] = {}
-        found: dict[str, SeenKey] = {}
-        for host in self.hosts:
-            for key in host.seen.host_keys or ():
-                if key.signature_verified is not False:
-                    numbers.setdefault(key.fingerprint, []).append(host.number)
-                    found[key.fingerprint] = key
-        return {
-            fingerprint: (found[fingerprint], self.bits(hosts))
-            for fingerprint, hosts in numbers.items()
-            if len({(self.hosts[number].address, self.hosts[number].name) for number in hosts}) > 1
-        }
+        found = {}
+        for fingerprint, numbers in self._by_key.items():
+            if isinstance(numbers, int):
+                continue
+            proven = [
+                (host, key)
+                for host in (self.hosts[number] for number in numbers)
+                for key in host.seen.host_keys or ()
+                if key.fingerprint == fingerprint and key.signature_verified is not False
+            ]
+            if len({(host.address, host.name) for host, _ in proven}) > 1:
+                found[fingerprint] = proven[-1][1], self.bits(host.number for host, _ in proven)
+        return found
 
     def with_key(self, fingerprint: str) -> int:
         """Return the hosts with a key."""
-        return self.bits(
-            host.number
-            for host in self.hosts
-            if any(key.fingerprint == fingerprint for key in host.seen.host_keys or ())
-        )
+        found = self._by_key.get(fingerprint, ())
+        return 1 << found if isinstance(found, int) else self.bits(found)
 
 
 def _add(to: dict[tuple[str, str], int], key: tuple[str, str], bits: int) -> None:
@@ -260,22 +249,3 @@ def _offers(seen: Seen) -> _Offers:
         for type_, fields in FIELDS.items()
         for _, field in fields
     )
-
-
-def _severities(verdict: JudgedVerdict) -> tuple[int, ...]:
-    """Return minus the number of counting findings of each severity, worst first."""
-    numbers = [0] * len(SEVERITIES)
-    for finding in verdict.findings:
-        if finding.counts:
-            numbers[SEVERITIES.index(finding.severity)] -= 1
-    return tuple(numbers)
-
-
-def _sort_key(host: Host, sort: str, severities: tuple[int, ...] | None, score: int) -> tuple[object, ...]:
-    if sort == "worst":
-        return (severities is None, score, severities or (), host.number)
-    if sort == "best":
-        return (severities is None, -score, tuple(-number for number in severities or ()), host.number)
-    if sort == "software":
-        return (not host.software, host.software, host.number)
-    return (host.scan.started_at, host.number) if sort == "seen" else (host.number,)

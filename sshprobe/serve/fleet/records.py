@@ -9,7 +9,7 @@ import msgspec
 
 from sshprobe.model.lasting import HostIdentity
 from sshprobe.model.records import HostRecord
-from sshprobe.serve.fleet.index import Host
+from sshprobe.serve.fleet.orders import Host
 from sshprobe.store.history import queries
 from sshprobe.store.history.database import Database
 from sshprobe.store.history.last_sightings import PastSighting, sightings_of

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
-from itertools import islice
+from ipaddress import ip_network
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from sshprobe.model.verdict import GRADES, SEVERITIES
-from sshprobe.serve.fleet.index import NOT_GRADED, FleetIndex, Host
+from sshprobe.serve.fleet.index import NOT_GRADED, FleetIndex
+from sshprobe.serve.fleet.orders import Host
 
 SORTS = ("worst", "best", "host", "software", "seen")
 
@@ -78,12 +78,10 @@ def select_hosts(index: FleetIndex, parameters: Mapping[str, str]) -> Selection:
 
 def page_of(index: FleetIndex, selection: Selection, *, limit: int, cursor: str | None = None) -> Page:
     """Return a page of a selection. Raises `WrongParameter` for a malformed cursor, `CursorGone` for an old one."""
-    places = index.order(selection.sort, selection.profile)
-    total = selection.hosts.bit_count()
-    after = -1 if cursor is None else places[_host_of(index, cursor).number]
-    chosen = sorted((places[number], number) for number in index.numbers(selection.hosts) if places[number] > after)
-    hosts = [index.hosts[number] for _, number in islice(chosen, limit)]
-    return Page(hosts, total, _cursor_of(hosts[-1]) if len(chosen) > limit else None)
+    after = None if cursor is None else _host_of(index, cursor).number
+    hosts = index.first(selection.hosts, selection.sort, selection.profile, limit + 1, after=after)
+    more = len(hosts) > limit
+    return Page(hosts[:limit], selection.hosts.bit_count(), _cursor_of(hosts[limit - 1]) if more else None)
 
 
 def _cursor_of(host: Host) -> str:
@@ -136,26 +134,18 @@ def _matching(index: FleetIndex, name: str, value: str, profile: str | None) -> 
         case "network":
             return _within(index, value)
     words = value.lower()
-    return index.bits(host.number for host in index.hosts if words in _text(host))
+    return index.bits([number for number, text in enumerate(index.texts) if words in text])
 
 
 def _within(index: FleetIndex, value: str) -> int:
-    networks: list[IPv4Network | IPv6Network] = []
+    found = 0
     for each in value.split(","):
         try:
-            networks.append(ip_network(each.strip(), strict=False))
+            network = ip_network(each.strip(), strict=False)
         except ValueError:
             raise WrongParameter(f"{each!r} is not a network such as 192.0.2.0/24") from None
-    return index.bits(number for number, address in index.addresses if _is_within(address, networks))
-
-
-def _is_within(address: IPv4Address | IPv6Address, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-    return any(address in network for network in networks)
-
-
-def _text(host: Host) -> str:
-    """Return the text that a search looks at."""
-    return f"{host.id} {host.address or ''} {host.software} {' '.join(host.judged.labels)}".lower()
+        found |= index.within(network)
+    return found
 
 
 def _any(found: Iterable[int]) -> int:

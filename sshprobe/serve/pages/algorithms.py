@@ -72,8 +72,7 @@ async def algorithm_page(request: Request, fleet: Fleet, context: ReportContext)
         raise HTTPException(404, "no host offers this algorithm")
     profile = profile_of(request, index)
     hosts = select_hosts(index, {"algorithm": name}).hosts
-    numbers = sorted(index.numbers(hosts), key=index.order("worst", profile).__getitem__)[:MOST_SHOWN]
-    listing = hosts_listing((index.hosts[number] for number in numbers), profile)
+    listing = hosts_listing(index.first(hosts, "worst", profile, MOST_SHOWN), profile)
     trend = await asyncio.to_thread(_algorithm_trend, fleet, types[0], name)
     notes = context.describe(types[0], name)
     lines = [f"{TYPES[types[0]]}.", notes.weakness, *notes.facts]

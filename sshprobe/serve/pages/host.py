@@ -17,7 +17,8 @@ from sshprobe.render.changes.sections import sections
 from sshprobe.render.fix.pasted import group_steps
 from sshprobe.render.formats.format import ReportContext
 from sshprobe.serve.fleet.holder import Fleet
-from sshprobe.serve.fleet.index import FleetIndex, Host
+from sshprobe.serve.fleet.index import FleetIndex
+from sshprobe.serve.fleet.orders import Host
 from sshprobe.serve.fleet.records import Period, difference, periods_of, record_of
 from sshprobe.serve.pages.rendering import address_of, moment, render
 from sshprobe.serve.pages.tables import Cell, Column, Listing

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from sshprobe.render.text.phrases import count
 from sshprobe.serve.fleet.holder import Fleet
-from sshprobe.serve.fleet.index import NOT_GRADED, FleetIndex, Host
+from sshprobe.serve.fleet.index import NOT_GRADED, FleetIndex
+from sshprobe.serve.fleet.orders import Host
 from sshprobe.serve.fleet.selection import CursorGone, Selection, WrongParameter, page_of, select_hosts
 from sshprobe.serve.pages.rendering import host_path, moment, render
 from sshprobe.serve.pages.tables import Cell, Column, Listing, exported

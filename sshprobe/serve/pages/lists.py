@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import available_profiles, load_profile
 from sshprobe.render.formats.format import ReportContext
@@ -23,11 +24,15 @@ from sshprobe.serve.fleet.selection import select_hosts
 from sshprobe.serve.pages.hosts import hosts_listing
 from sshprobe.serve.pages.rendering import address_of, moment, render
 from sshprobe.serve.pages.tables import Cell, Column, Listing, exported
+from sshprobe.views.deadline_report import Deadlines
 
 HOSTS = Column("hosts", "Hosts", is_number=True)
 
 MOST_SHOWN = 100
 """The most hosts on the page of a finding or an algorithm."""
+
+Name = tuple[AlgorithmType, str]
+"""Type and name of an algorithm."""
 
 
 class Section(NamedTuple):
@@ -140,8 +145,7 @@ async def finding_page(request: Request, fleet: Fleet, context: ReportContext) -
     if text is None and not rows:
         raise HTTPException(404, "there is no such finding")
     hosts = select_hosts(index, {"finding": id_, "profile": profile or ""}).hosts
-    numbers = sorted(index.numbers(hosts), key=index.order("worst", profile).__getitem__)[:MOST_SHOWN]
-    listing = hosts_listing((index.hosts[number] for number in numbers), profile)
+    listing = hosts_listing(index.first(hosts, "worst", profile, MOST_SHOWN), profile)
     about = () if text is None else tuple(filter(None, (text.title, text.meaning, text.why, text.fix)))
     return list_page(
         request, fleet, id_, listing, name=id_, number=count(hosts.bit_count(), "host"),
@@ -172,7 +176,7 @@ async def keys_page(request: Request, fleet: Fleet) -> Response:
                 Cell(key.bits),
                 Cell(hosts.bit_count()),
             )
-            for fingerprint, (key, hosts) in shared
+            for fingerprint, (key, hosts) in (shared if "format" in request.query_params else shared[:MOST_SHOWN])
         ],
         "No key was seen on several hosts.",
     )
@@ -185,15 +189,22 @@ async def keys_page(request: Request, fleet: Fleet) -> Response:
     more = Listing("Changed host keys", of_changes, rows, "No host key changed.")
     return list_page(
         request, fleet, "Host keys", listing, name="keys", number=count(len(shared), "shared key"),
-        intro="Keys that several hosts have: one machine with several addresses, or clones of one image.",
+        intro="Keys that several hosts have: one machine with several addresses, or clones of one image."
+        + (f" Here are the first {MOST_SHOWN}; the files have all." if len(shared) > MOST_SHOWN else ""),
         sections=[Section("Changed keys, the newest first", more)],
     )  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def _deadlines(compute: Callable[[Iterable[Name]], Deadlines], names: frozenset[Name]) -> Deadlines:
+    """Return the dates of algorithms. They take 50 ms, and change only with the names."""
+    return compute(names)
 
 
 async def deadlines_page(request: Request, fleet: Fleet, context: ReportContext) -> Response:
     """Return the dates of documents, and how many hosts offer what ends then."""
     index = await fleet.index()
-    dates = await asyncio.to_thread(context.deadlines, index.algorithms.keys())
+    dates = await asyncio.to_thread(_deadlines, context.deadlines, frozenset(index.algorithms))
     rows = []
     for use in dates.deadlines:
         hosts = 0

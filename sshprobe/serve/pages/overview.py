@@ -83,8 +83,7 @@ async def overview_page(request: Request, fleet: Fleet, schedules: Schedules) ->
         raise HTTPException(400, f"no host has a verdict of the profile {profile!r}")
     points = await asyncio.to_thread(_points, fleet, index, profile)
     changes, reason = await fleet.changes()
-    places = index.order("worst", profile)
-    worst = sorted(index.numbers(index.everything), key=places.__getitem__)[:SHOWN]
+    worst = index.first(index.everything, "worst", profile, SHOWN)
     common = sorted(finding_rows(index, profile), key=lambda each: -each[1].hosts.bit_count())[:SHOWN]
     return render(
         "overview.html.j2",
@@ -103,7 +102,7 @@ async def overview_page(request: Request, fleet: Fleet, schedules: Schedules) ->
         changes_title="What changed",
         changes=None if changes is None else shown_changes(changes),
         no_changes=reason,
-        worst=hosts_listing((index.hosts[number] for number in worst), profile),
+        worst=hosts_listing(worst, profile),
         all_hosts=address_of("/hosts", profile=profile),
         common=findings_listing(common, profile),
         schedules=Listing("Scheduled scans", SCHEDULE_COLUMNS, schedules()),
@@ -142,9 +141,8 @@ def _headline(index: FleetIndex, profile: str | None) -> str:
 
 
 def _below(index: FleetIndex) -> str:
-    answered = sum(host.seen.identification is not None for host in index.hosts)
-    newest = max(host.scan.started_at for host in index.hosts)
-    return f"{count(len(index.hosts), 'host')} known, {count(answered, 'SSH server')}. Last scan: {moment(newest)}."
+    answered = count(index.answered, "SSH server")
+    return f"{count(len(index.hosts), 'host')} known, {answered}. Last scan: {moment(index.newest)}."
 
 
 def _grades(index: FleetIndex, profile: str | None) -> list[tuple[str, int, float, str]]:

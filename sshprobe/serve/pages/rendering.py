@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.serve.fleet.index import Host
+from sshprobe.serve.fleet.orders import Host
 
 VIEWS = (
     ("/", "Overview"),

@@ -35,14 +35,14 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     identification: Identification | None = None
     post_quantum_kex: bool | None = None
-    kex_algorithms: list[str] | None = None
-    server_host_key_algorithms: list[str] | None = None
-    encryption_algorithms_client_to_server: list[str] | None = None
-    encryption_algorithms_server_to_client: list[str] | None = None
-    mac_algorithms_client_to_server: list[str] | None = None
-    mac_algorithms_server_to_client: list[str] | None = None
-    compression_algorithms_client_to_server: list[str] | None = None
-    compression_algorithms_server_to_client: list[str] | None = None
+    kex_algorithms: tuple[str, ...] | None = None
+    server_host_key_algorithms: tuple[str, ...] | None = None
+    encryption_algorithms_client_to_server: tuple[str, ...] | None = None
+    encryption_algorithms_server_to_client: tuple[str, ...] | None = None
+    mac_algorithms_client_to_server: tuple[str, ...] | None = None
+    mac_algorithms_server_to_client: tuple[str, ...] | None = None
+    compression_algorithms_client_to_server: tuple[str, ...] | None = None
+    compression_algorithms_server_to_client: tuple[str, ...] | None = None
     host_keys: list[SeenKey] | None = None
 
 
@@ -93,8 +93,18 @@ _Part = TypeVar("_Part")
 
 
 def seen_parts(database: Database, ids: Iterable[int]) -> Iterator[tuple[int, Seen]]:
-    """Yield the id and the fields of observations."""
-    return _parts(database, OBSERVATION, ids, msgspec.json.Decoder(Seen))
+    """Yield the id and the fields of observations. Equal fields of different hosts are one object."""
+    known: dict[Any, Any] = {}
+    for id_, seen in _parts(database, OBSERVATION, ids, msgspec.json.Decoder(Seen)):
+        values = {name: getattr(seen, name) for name in _SHARED}
+        yield (
+            id_,
+            msgspec.structs.replace(seen, **{name: known.setdefault(value, value) for name, value in values.items()}),
+        )
+
+
+_SHARED = [field for field in Seen.__struct_fields__ if field == "identification" or "_algorithms" in field]
+"""Fields of `Seen` that many hosts have in common. With a copy for each host, 100,000 hosts take 500 MB more."""
 
 
 def judged_parts(database: Database, ids: Iterable[int]) -> Iterator[tuple[int, Judged]]:

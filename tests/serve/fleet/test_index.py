@@ -14,6 +14,7 @@ from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.records import HostRecord
 from sshprobe.serve.fleet.holder import Fleet
 from sshprobe.serve.fleet.index import FleetIndex
+from sshprobe.serve.fleet.orders import numbers_of
 from sshprobe.serve.fleet.records import difference, periods_of, record_of
 from sshprobe.serve.fleet.selection import CursorGone, WrongParameter, page_of, select_hosts
 from sshprobe.store.history.database import Database
@@ -75,7 +76,7 @@ TRUTH: list[tuple[dict[str, str], Callable[[HostRecord], bool]]] = [
 
 @pytest.mark.parametrize(("filters", "is_chosen"), TRUTH, ids=[str(filters) for filters, _ in TRUTH])
 def test_filters(index: FleetIndex, filters: dict[str, str], is_chosen: Callable[[HostRecord], bool]) -> None:
-    chosen = {index.hosts[number].name for number in index.numbers(select_hosts(index, filters).hosts)}
+    chosen = {index.hosts[number].name for number in numbers_of(select_hosts(index, filters).hosts)}
     expected = {host.host for host in made_hosts(90) if is_chosen(host)}
     assert chosen == expected
     assert 0 < len(expected) <= 90
