@@ -47,7 +47,8 @@ def test_pages_of_many_hosts_are_those_of_one_list(sort: str) -> None:
     chosen = select_hosts(index, {"sort": sort})
     whole = [host.number for host in page_of(index, chosen, limit=HOSTS).hosts]
     assert sorted(whole) == list(range(HOSTS))
-    found, cursor = [], None
+    found: list[int] = []
+    cursor = None
     while len(found) < HOSTS:
         page = page_of(index, chosen, limit=997, cursor=cursor)
         found += [host.number for host in page.hosts]
@@ -55,7 +56,7 @@ def test_pages_of_many_hosts_are_those_of_one_list(sort: str) -> None:
     assert cursor is None
     assert found == whole
     few = select_hosts(index, {"sort": sort, "network": "10.0.0.0/22"})
-    wanted = set(index.hosts[number].name for number in whole if few.hosts >> number & 1)
+    wanted = {index.hosts[number].name for number in whole if few.hosts >> number & 1}
     assert [host.number for host in page_of(index, few, limit=HOSTS).hosts] == [
         number for number in whole if index.hosts[number].name in wanted
     ]
