@@ -21,6 +21,9 @@ from sshprobe.store.history.counters import KINDS, Kind
 from sshprobe.store.history.queries import Scan
 from sshprobe.views.changes import Changes
 
+MOST_POINTS = 20_000
+"""The most points of a trend."""
+
 
 class Call(NamedTuple):
     """A checked request."""
@@ -54,7 +57,7 @@ def _hosts(call: Call) -> answers.HostList:
     except WrongParameter as error:
         raise HTTPException(400, str(error)) from None
     except CursorGone:
-        raise HTTPException(410, "the host of this cursor is gone: begin again without a cursor") from None
+        raise HTTPException(410, "the list has changed at this cursor: begin again without a cursor") from None
     rows = [HostRow.of(host, chosen.profile) for host in page.hosts]
     return answers.HostList(total=page.total, hosts=rows, next=page.cursor)
 
@@ -174,6 +177,8 @@ def _trend(call: Call) -> answers.TrendAnswer:
         for (scope, name), numbers in sorted(found.series.items())
         if (hosts := numbers.get(scan.id))
     ]
+    if len(points) > MOST_POINTS:
+        raise HTTPException(400, f"these are more than {MOST_POINTS:,} points: give `name`, or a lower `limit`")
     return answers.TrendAnswer(points=points)
 
 

@@ -15,7 +15,7 @@ from sshprobe.serve.fleet.index import FleetIndex
 from sshprobe.store.history.database import Database
 from sshprobe.store.history.key_changes import key_changes
 from sshprobe.store.history.last_sightings import Judged, Seen, judged_parts, last_sightings, seen_parts
-from sshprobe.store.history.queries import Scan, counts, header_of, scans
+from sshprobe.store.history.queries import Scan, header_of, scans
 from sshprobe.views.change_builder import targets_of
 from sshprobe.views.changes import Changes
 
@@ -24,8 +24,12 @@ _log = logging.getLogger(__name__)
 CHECK_SECONDS = 3.0
 """The shortest time between two looks for new scans."""
 
-MAX_SCANS = 20
-"""The most scans that are searched for hosts, the newest first: each may be of another network."""
+REST = 10
+"""After a reading, the next one begins at the earliest after this many times its duration, because a running scan adds
+hosts all the time."""
+
+MAX_SCANS = 10
+"""The newest scans that are read as a whole. Hosts that only older ones have are looked up one by one."""
 
 
 MOST_COMPARED = 20_000
@@ -148,6 +152,7 @@ class Fleet:
         await self._key_changes.close()
 
     async def _refresh(self) -> None:
+        begin, before = time.monotonic(), self._index
         try:
             self._index = await asyncio.to_thread(self._made)
             self.failure = None
@@ -156,17 +161,19 @@ class Fleet:
                 _log.warning("%s", error)
             self.failure = str(error)
         finally:
-            self._next_check = time.monotonic() + CHECK_SECONDS
+            now = time.monotonic()
+            rest = 0.0 if self._index is before else REST * (now - begin)
+            self._next_check = now + max(CHECK_SECONDS, rest)
             self._reading = None
 
     def _made(self) -> FleetIndex:
-        """Return the index of the scans that have ended, or the present one if these are the same as before."""
+        """Return the index of all scans, also running and killed ones, or the present one if there is nothing new."""
         every = scans(self.database)
         if self._index is not None and every == self._read:
             return self._index
-        ended = [scan for scan in every if scan.duration_ms is not None]
-        known = counts(self.database)["hosts"]
-        sightings = list(last_sightings(self.database, ended[:MAX_SCANS], known))
+        if not {scan.scan_id for scan in self._read} <= {scan.scan_id for scan in every}:
+            self._seen, self._judged = {}, {}  # pruned: SQLite can give the id of an old row to a new one
+        sightings = list(last_sightings(self.database, every[:MAX_SCANS], every[MAX_SCANS:]))
         seen_ids = {each.sighting.observation for each in sightings}
         judged_ids = {each.sighting.verdict for each in sightings}
         self._seen = {id_: part for id_, part in self._seen.items() if id_ in seen_ids}

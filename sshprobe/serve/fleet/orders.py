@@ -94,13 +94,12 @@ class Orders:
         """Return the numbers of all hosts in an order, and the place of each number in it."""
         key = sort, profile if sort in ("worst", "best") else None
         if key not in self._known:
-            known: dict[int, tuple[tuple[int, ...] | None, int]] = {}
+            known: dict[int, _Badness] = {}
 
             def sort_key(host: Host) -> tuple[object, ...]:
                 if host.verdict not in known:
-                    verdict = host.verdict_of(profile)
-                    known[host.verdict] = (None, 0) if verdict is None else (_severities(verdict), verdict.score)
-                return _sort_key(host, sort, *known[host.verdict])
+                    known[host.verdict] = _badness(host, profile)
+                return (*_sort_key(host, sort, *known[host.verdict]), host.number)
 
             ranked = array("I", (host.number for host in sorted(self._hosts, key=sort_key)))
             places = array("I", bytes(ranked.itemsize * len(ranked)))
@@ -108,6 +107,20 @@ class Orders:
                 places[number] = place
             self._known[key] = ranked, places
         return self._known[key]
+
+
+def place_words(host: Host, sort: str, profile: str | None) -> str:
+    """Return a text that changes if a host moves to another place in an order."""
+    return repr(_sort_key(host, sort, *_badness(host, profile)))
+
+
+_Badness = tuple[tuple[int, ...] | None, int]
+"""Minus the number of findings by severity, and the score. None: there is no verdict."""
+
+
+def _badness(host: Host, profile: str | None) -> _Badness:
+    verdict = host.verdict_of(profile)
+    return (None, 0) if verdict is None else (_severities(verdict), verdict.score)
 
 
 def _severities(verdict: JudgedVerdict) -> tuple[int, ...]:
@@ -121,9 +134,9 @@ def _severities(verdict: JudgedVerdict) -> tuple[int, ...]:
 
 def _sort_key(host: Host, sort: str, severities: tuple[int, ...] | None, score: int) -> tuple[object, ...]:
     if sort == "worst":
-        return (severities is None, score, severities or (), host.number)
+        return severities is None, score, severities or ()
     if sort == "best":
-        return (severities is None, -score, tuple(-number for number in severities or ()), host.number)
+        return severities is None, -score, tuple(-number for number in severities or ())
     if sort == "software":
-        return (not host.software, host.software, host.number)
-    return (host.scan.started_at, host.number) if sort == "seen" else (host.number,)
+        return not host.software, host.software
+    return (host.scan.started_at,) if sort == "seen" else ()

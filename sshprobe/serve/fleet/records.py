@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from sshprobe.model import timestamps
 from sshprobe.model.lasting import HostIdentity
 from sshprobe.model.records import HostRecord
 from sshprobe.serve.fleet.orders import Host
@@ -19,15 +20,14 @@ from sshprobe.views.changes import Changes
 
 def record_of(database: Database, host: Host) -> HostRecord:
     """Return the record of a host in its last scan. Raises `InputError` if it cannot be read."""
-    sighting = PastSighting(host.scan, host.address, host.observation, host.verdict)
-    return _record(database, host.name, host.port, sighting)
-
-
-def _record(database: Database, name: str, port: int, sighting: PastSighting) -> HostRecord:
-    ids = sighting.observation, sighting.verdict
-    ((_, record),) = queries.stored_records(database, [ids])
+    if timestamps.parse(host.scan.started_at) is not None:
+        for record in queries.records(database, host.scan, (host.name, host.port)):
+            if record.address == host.address:
+                return record
+    # An imported scan without a time, or a scan that was pruned meanwhile.
+    ((_, record),) = queries.stored_records(database, [(host.observation, host.verdict)])
     return msgspec.structs.replace(
-        record, target=name, host=name, port=port, address=sighting.address, started_at=sighting.scan.started_at
+        record, target=host.name, host=host.name, port=host.port, address=host.address, started_at=host.scan.started_at
     )
 
 

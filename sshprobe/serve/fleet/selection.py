@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from urllib.parse import urlencode
 
 from sshprobe.model.verdict import GRADES, SEVERITIES
 from sshprobe.serve.fleet.index import NOT_GRADED, FleetIndex
-from sshprobe.serve.fleet.orders import Host
+from sshprobe.serve.fleet.orders import Host, place_words
 
 SORTS = ("worst", "best", "host", "software", "seen")
 
@@ -31,7 +32,7 @@ class WrongParameter(ValueError):
 
 
 class CursorGone(Exception):
-    """The host of a cursor is no longer in the list."""
+    """The host of a cursor is no longer in the list, or elsewhere in it."""
 
 
 class Selection(NamedTuple):
@@ -78,24 +79,32 @@ def select_hosts(index: FleetIndex, parameters: Mapping[str, str]) -> Selection:
 
 def page_of(index: FleetIndex, selection: Selection, *, limit: int, cursor: str | None = None) -> Page:
     """Return a page of a selection. Raises `WrongParameter` for a malformed cursor, `CursorGone` for an old one."""
-    after = None if cursor is None else _host_of(index, cursor).number
+    after = None if cursor is None else _host_of(index, cursor, selection).number
     hosts = index.first(selection.hosts, selection.sort, selection.profile, limit + 1, after=after)
     more = len(hosts) > limit
-    return Page(hosts[:limit], selection.hosts.bit_count(), _cursor_of(hosts[limit - 1]) if more else None)
+    return Page(hosts[:limit], selection.hosts.bit_count(), _cursor_of(hosts[limit - 1], selection) if more else None)
 
 
-def _cursor_of(host: Host) -> str:
-    return base64.urlsafe_b64encode(f"{host.id}\n{host.address or ''}".encode()).decode().rstrip("=")
+def _cursor_of(host: Host, selection: Selection) -> str:
+    text = f"{host.id}\n{host.address or ''}\n{_place(host, selection)}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _host_of(index: FleetIndex, cursor: str) -> Host:
+def _place(host: Host, selection: Selection) -> str:
+    words = f"{selection.sort} {selection.profile} {place_words(host, selection.sort, selection.profile)}"
+    return hashlib.blake2b(words.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
+
+
+def _host_of(index: FleetIndex, cursor: str, selection: Selection) -> Host:
+    """Return the host of a cursor. One that got a new place would skip or repeat the hosts between."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise WrongParameter("the cursor is malformed") from None
-    id_, _, address = text.partition("\n")
+    id_, _, rest = text.partition("\n")
+    address, _, place = rest.partition("\n")
     for host in index.find(id_):
-        if (host.address or "") == address:
+        if (host.address or "") == address and _place(host, selection) == place:
             return host
     raise CursorGone
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Table, select
 
+from sshprobe.model.lasting import HostIdentity
 from sshprobe.model.observation import Identification, Status
 from sshprobe.model.verdict import Finding, Grade
 from sshprobe.store.history.database import Database
@@ -72,22 +73,60 @@ class LastSighting(NamedTuple):
     scan: Scan
 
 
-def last_sightings(database: Database, scans: Iterable[Scan], known: int | None = None) -> Iterator[LastSighting]:
-    """Yield the last sightings of every host of some scans, the newest scan first.
+def last_sightings(database: Database, scans: Iterable[Scan], older: Sequence[Scan] = ()) -> Iterator[LastSighting]:
+    """Yield the last sightings of every host, the newest scan first.
 
-    A host that was given by name has one for each address in its last scan. `known`: stop after this many hosts.
+    A host that was given by name has one for each address in its last scan. All hosts of `scans` are read, the newest
+    first, until every host was met. The hosts of `older` scans, which are of another network, are looked up one by one.
     """
-    earlier: set[Any] = set()
+    with database.reading() as connection:
+        rows = connection.execute(select(HOST.c.id, HOST.c.via, HOST.c.name, HOST.c.port))
+        missing = {HostIdentity(row.via, row.name, row.port): row.id for row in rows}
     for scan in scans:
-        found = set()
-        for each in sightings(database, scan):
-            if each.host not in earlier:
-                found.add(each.host)
-                yield LastSighting(each, scan)
-        earlier |= found
-        if known is not None and len(earlier) >= known:
+        if not missing:
             return
+        found = [each for each in sightings(database, scan) if each.host in missing]
+        yield from (LastSighting(each, scan) for each in found)
+        for each in found:
+            missing.pop(each.host, None)
+    by_id = {scan.id: scan for scan in older}
+    if not by_id:
+        return
+    ids = sorted(missing.values())
+    hosts = {id_: host for host, id_ in missing.items()}
+    for start in range(0, len(ids), _IDS):
+        query = _OF_HOSTS.where(SIGHTING.c.host.in_(ids[start : start + _IDS]))
+        with database.reading() as connection:
+            for host, last, code, address, observation, verdict in connection.execute(query):
+                if last in by_id:
+                    place = hosts[host]
+                    shown = place.name if code == SAME_ADDRESS else address
+                    yield LastSighting(StoredSighting(place, shown, observation, verdict), by_id[last])
 
+
+_EARLIER = SIGHTING.alias()
+_OF_HOSTS = (
+    select(
+        SIGHTING.c.host,
+        SIGHTING.c.scan,
+        SIGHTING.c.address,
+        ADDRESS.c.address,
+        SIGHTING.c.observation,
+        SIGHTING.c.verdict,
+    )
+    .outerjoin(ADDRESS, SIGHTING.c.address == ADDRESS.c.id)
+    .where(
+        SIGHTING.c.scan
+        == select(SCAN.c.id)
+        .join(_EARLIER, _EARLIER.c.scan == SCAN.c.id)
+        .where(_EARLIER.c.host == SIGHTING.c.host)
+        .order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc())
+        .limit(1)
+        .correlate(SIGHTING)
+        .scalar_subquery()
+    )
+)
+"""The sightings of hosts in the last scan of each."""
 
 _Part = TypeVar("_Part")
 

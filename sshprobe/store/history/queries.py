@@ -91,8 +91,8 @@ def header_of(database: Database, scan: Scan) -> tuple[SweepRecord, SummaryRecor
         )
 
 
-def records(database: Database, scan: Scan) -> Iterator[HostRecord]:
-    """Return the records of all hosts of a scan, in the order of their start.
+def records(database: Database, scan: Scan, place: tuple[str, int] | None = None) -> Iterator[HostRecord]:
+    """Return the records of all hosts of a scan, in the order of their start. `place`: only of this name and port.
 
     Each has its own host and times. Random values, such as the modulus of a group exchange, are from the first equal
     observation.
@@ -122,6 +122,8 @@ def records(database: Database, scan: Scan) -> Iterator[HostRecord]:
         .where(SIGHTING.c.scan == scan.id)
         .order_by(SIGHTING.c.started_ms, HOST.c.name, HOST.c.port)
     )
+    if place is not None:
+        query = query.where(HOST.c.name == place[0], HOST.c.port == place[1])
     with database.reading() as connection:
         for row in connection.execution_options(yield_per=500).execute(query):
             yield _record(row, begin)

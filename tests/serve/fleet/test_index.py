@@ -8,19 +8,22 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import delete, update
 
 from sshprobe.model.errors import InputError
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.records import HostRecord
-from sshprobe.serve.fleet.holder import Fleet
+from sshprobe.serve.fleet.holder import MAX_SCANS, Fleet
 from sshprobe.serve.fleet.index import FleetIndex
 from sshprobe.serve.fleet.orders import numbers_of
 from sshprobe.serve.fleet.records import difference, periods_of, record_of
 from sshprobe.serve.fleet.selection import CursorGone, WrongParameter, page_of, select_hosts
 from sshprobe.store.history.database import Database
+from sshprobe.store.history.tables import COUNTER, OBSERVATION, SCAN, SIGHTING, VERDICT
 from tests.render.formats.html.pages import PROFILES, fleet, made_hosts
-from tests.sample_records import captured
+from tests.sample_records import HEADER, captured
 from tests.serve.asking import fleet_of, history
+from tests.store.history.test_recorder import store
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +131,8 @@ def test_the_record_of_a_host_is_the_scanned_one(database: Database, index: Flee
         record = record_of(database, host)
         assert (record.host, record.verdicts) == (expected.host, expected.verdicts)
         assert names(record) == names(expected)
+        assert (record.duration_ms, record.connections) == (expected.duration_ms, expected.connections)
+        assert record.started_at == expected.started_at
 
 
 def test_a_key_of_two_hosts_is_shared(tmp_path: Path) -> None:
@@ -167,6 +172,7 @@ async def test_a_new_scan_is_read_and_a_lost_database_keeps_the_last_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sshprobe.serve.fleet.holder.CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("sshprobe.serve.fleet.holder.REST", 0.0)
     path = tmp_path / "history.db"
     database = history(path, [captured("openssh-9.9p2")])
     kept = fleet_of(database)
@@ -206,4 +212,58 @@ def test_hosts_of_the_captures(tmp_path: Path) -> None:
     index = asyncio.run(fleet_of(database).index())
     assert len(index.hosts) == len(fleet())
     assert index.profiles == list(PROFILES)
+    database.close()
+
+
+def test_hosts_of_old_and_of_killed_scans_are_there(tmp_path: Path) -> None:
+    """More scans than are read as a whole, each of another host; and one without an end."""
+    scans = [[captured("openssh-9.9p2", f"192.0.2.{number}")] for number in range(1, 2 * MAX_SCANS)]
+    database = history(tmp_path / "history.db", *scans)
+    with database.writing() as connection:
+        connection.execute(update(SCAN).where(SCAN.c.scan_id == f"{2 * MAX_SCANS - 1:016x}").values(duration_ms=None))
+    index = asyncio.run(fleet_of(database).index())
+    assert {(host.name, host.scan.scan_id) for host in index.hosts} == {
+        (f"192.0.2.{number}", f"{number:016x}") for number in range(1, 2 * MAX_SCANS)
+    }
+    database.close()
+
+
+async def test_ids_of_pruned_rows_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite gives the id of a deleted row to a new one, which is another server."""
+    monkeypatch.setattr("sshprobe.serve.fleet.holder.CHECK_SECONDS", 0.0)
+    monkeypatch.setattr("sshprobe.serve.fleet.holder.REST", 0.0)
+    path = tmp_path / "history.db"
+    database = history(path, [captured("openssh-9.9p2")])
+    kept = fleet_of(database)
+    first = (await kept.index()).hosts[0]
+    with database.writing() as connection:
+        for table in (SIGHTING, COUNTER, SCAN, OBSERVATION, VERDICT):
+            connection.execute(delete(table))
+    started_at = "2026-11-09T12:00:00.000Z"
+    other = captured("dropbear-2022.83")
+    store(database, [other], "bb", msgspec.structs.replace(HEADER, started_at=started_at, scan_id="bb"))
+    await kept.index()
+    await kept.close()
+    (host,) = (await kept.index()).hosts
+    assert host.observation == first.observation
+    assert host.software == "dropbear 2022.83"
+    await kept.close()
+    database.close()
+
+
+def test_a_cursor_of_a_host_with_another_place_is_refused(tmp_path: Path) -> None:
+    """Its page would skip the hosts between the two places."""
+    hosts = list(made_hosts(16))
+    database = history(tmp_path / "history.db", hosts)
+    before = asyncio.run(fleet_of(database).index())
+    page = page_of(before, select_hosts(before, {}), limit=3)
+    other = next(host for host in hosts if host.host == page.hosts[-1].name)
+    better = msgspec.structs.replace(other, verdicts=hosts[5].verdicts if other is not hosts[5] else hosts[6].verdicts)
+    started_at = "2026-11-09T12:00:00.000Z"
+    store(database, [better], "bb", msgspec.structs.replace(HEADER, started_at=started_at, scan_id="bb"))
+    after = asyncio.run(fleet_of(database).index())
+    with pytest.raises(CursorGone):
+        page_of(after, select_hosts(after, {}), limit=3, cursor=page.cursor)
+    by_name = page_of(before, select_hosts(before, {"sort": "host"}), limit=3)
+    assert page_of(after, select_hosts(after, {"sort": "host"}), limit=3, cursor=by_name.cursor).hosts
     database.close()
