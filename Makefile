@@ -1,7 +1,7 @@
 # Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test faults live-matrix browser api-fuzz golden check release-check fmt bench venv
+.PHONY: help demo docs test faults live-matrix browser api-fuzz serve-soak golden check release-check fmt bench venv
 
 PYTHON ?= python3
 export PYTHON
@@ -42,6 +42,11 @@ browser: ## Look at every page of report and dashboard in Chromium, light and da
 api-fuzz: ## Send thousands of generated requests to the API; takes some minutes
 	@scripts/venv test
 	SSHPROBE_API_EXAMPLES=500 $(BIN)/python -m pytest tests/serve/api/test_fuzzing.py $(ARGS)
+
+serve-soak: ## Let a real Prometheus read probes and scheduled scans for ten minutes
+	@scripts/venv test
+	@scripts/install-servers
+	SSHPROBE_SERVE_SOAK=1 $(BIN)/python -m pytest tests/serve/exporter/test_ten_minutes.py $(ARGS)
 
 golden: ## Keep the records of fixed servers as they are now (tests/golden); the masked records are in build/golden
 	@scripts/venv test

@@ -71,7 +71,7 @@ async def test_every_query_of_every_panel_has_an_answer(tmp_path: Path) -> None:
             with psycopg.connect(url) as connection:
                 for title, query in queries("rawSql"):
                     assert connection.execute(grafana(query, host)).fetchall(), title
-            with serving(url, host, tmp_path) as place:
+            with serving(tmp_path) as place:
                 await asyncio.to_thread(ask_prometheus, prometheus, place, host, tmp_path)
     finally:
         await database.close()
@@ -109,7 +109,7 @@ def run(*words: str, codes: tuple[int, ...] = (0,)) -> None:
 class serving:
     """Run `sshprobe serve` with the schedule, whose first run begins at once by its API."""
 
-    def __init__(self, url: str, host: str, folder: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self._command = [sys.executable, "-m", "sshprobe", "serve", "--config", str(folder / "sshprobe.toml")]
 
     def __enter__(self) -> str:
