@@ -101,4 +101,6 @@ def _environment() -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    return escape_unprintable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return escape_unprintable(value)
