@@ -17,7 +17,7 @@ from sshprobe.serve.fleet.records import periods_of, record_of
 from sshprobe.serve.fleet.selection import CursorGone, WrongParameter, page_of, select_hosts
 from sshprobe.serve.pages.lists import finding_rows
 from sshprobe.store.history import queries
-from sshprobe.store.history.counters import KINDS, Kind
+from sshprobe.store.history.counters import ALL, KINDS, Kind
 from sshprobe.store.history.queries import Scan
 from sshprobe.views.changes import Changes
 
@@ -115,11 +115,10 @@ def _one_scan(index: FleetIndex, scan_id: str) -> Scan:
 def _scan(call: Call) -> answers.ScanAnswer:
     scan = _one_scan(call.hosts, call.path["scan"])
     header, _ = queries.header_of(call.fleet.database, scan)
-    counted = queries.counters(call.fleet.database, scan)
+    counted = queries.counters(call.fleet.database, scan, ALL)
     rows = [
         answers.CountRow(of=key.kind, scope=key.scope, name=key.name, hosts=hosts)
         for key, hosts in sorted(counted.items())
-        if not key.label
     ]
     return answers.ScanAnswer(scan=_scan_row(scan), arguments=header.arguments, saved=header.saved, counts=rows)
 

@@ -214,8 +214,8 @@ class FleetIndex:
 
     @cached_property
     def keys(self) -> dict[str, tuple[SeenKey, int]]:
-        """Fingerprint to key and hosts, of the keys that several hosts have."""
-        found = {}
+        """Fingerprint to key and hosts, of the keys that several hosts have; those of most hosts first."""
+        found: dict[str, tuple[SeenKey, int]] = {}
         for fingerprint, numbers in self._by_key.items():
             if isinstance(numbers, int):
                 continue
@@ -227,7 +227,7 @@ class FleetIndex:
             ]
             if len({(host.address, host.name) for host, _ in proven}) > 1:
                 found[fingerprint] = proven[-1][1], self.bits(host.number for host, _ in proven)
-        return found
+        return dict(sorted(found.items(), key=lambda each: (-each[1][1].bit_count(), each[0])))
 
     def with_key(self, fingerprint: str) -> int:
         """Return the hosts with a key."""

@@ -51,12 +51,15 @@ class Host(NamedTuple):
         return min(found, key=lambda each: SEVERITIES.index(each.severity), default=None)
 
 
+_ONE = ord("1")
+
+
 def bits_of(numbers: Iterable[int], hosts: int) -> int:
     """Return the bits of some hosts. `hosts`: the number of all."""
-    made = bytearray(hosts // 8 + 1)
+    digits = bytearray(b"0") * (hosts + 1)  # binary digits, the last host first: one assignment for each host
     for number in numbers:
-        made[number >> 3] |= 1 << (number & 7)
-    return int.from_bytes(made, "little")
+        digits[-1 - number] = _ONE
+    return int(digits, 2)
 
 
 def numbers_of(bits: int) -> Iterator[int]:

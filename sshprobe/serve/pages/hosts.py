@@ -17,7 +17,8 @@ from sshprobe.serve.fleet.selection import CursorGone, Selection, WrongParameter
 from sshprobe.serve.pages.rendering import host_path, moment, render
 from sshprobe.serve.pages.tables import Cell, Column, Listing, exported
 
-PER_PAGE = 100
+PER_PAGE = 50
+"""Hosts on a page. A row takes 0.1 ms of CPU."""
 
 MOST_EXPORTED = 100_000
 """The most hosts in one CSV or JSON file."""

@@ -28,7 +28,7 @@ from sshprobe.views.deadline_report import Deadlines
 
 HOSTS = Column("hosts", "Hosts", is_number=True)
 
-MOST_SHOWN = 100
+MOST_SHOWN = 50
 """The most hosts on the page of a finding or an algorithm."""
 
 Name = tuple[AlgorithmType, str]
@@ -159,7 +159,7 @@ async def finding_page(request: Request, fleet: Fleet, context: ReportContext) -
 async def keys_page(request: Request, fleet: Fleet) -> Response:
     """Return the host keys that several hosts have, and those that changed lately."""
     index = await fleet.index()
-    shared = sorted(index.keys.items(), key=lambda each: (-each[1][1].bit_count(), each[0]))
+    shared = list(index.keys.items())
     columns = (
         Column("fingerprint", "Fingerprint", heads=True),
         Column("type", "Type", hides=True),

@@ -16,6 +16,7 @@ from sshprobe.serve.pages.lists import Section, list_page
 from sshprobe.serve.pages.rendering import moment
 from sshprobe.serve.pages.tables import Cell, Column, Listing
 from sshprobe.store.history import queries
+from sshprobe.store.history.counters import ALL
 from sshprobe.store.history.queries import Scan
 
 MOST_SCANS = 500
@@ -83,8 +84,8 @@ def _scan_facts(fleet: Fleet, scan: Scan) -> tuple[Any, list[tuple[Cell, ...]]]:
     header, _ = queries.header_of(fleet.database, scan)
     rows = [
         (key.kind, key.scope, key.name, hosts)
-        for key, hosts in queries.counters(fleet.database, scan).items()
-        if not key.label and key.kind in ("status", "grade", "compliant")
+        for key, hosts in queries.counters(fleet.database, scan, ALL).items()
+        if key.kind in ("status", "grade", "compliant")
     ]
     order = {"status": 0, "grade": 1, "compliant": 2}
     rows.sort(key=lambda row: (order[row[0]], row[1], GRADES.index(row[2]) if row[2] in GRADES else 0, row[2]))

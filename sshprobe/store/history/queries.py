@@ -198,11 +198,14 @@ def _records(connection: Connection, table: Table, ids: Iterable[int]) -> dict[i
     return {id_: record for id_, record in rows}  # noqa: C416 - a row is not a tuple to mypy
 
 
-def counters(database: Database, scan: Scan) -> dict[CounterKey, int]:
-    """Return the counters of a scan."""
+def counters(database: Database, scan: Scan, label: str | None = None) -> dict[CounterKey, int]:
+    """Return the counters of a scan. `label`: only of hosts with it, `ALL` for those of all hosts."""
     columns = [COUNTER.c[name] for name in (*CounterKey._fields, "hosts")]
+    query = select(*columns).where(COUNTER.c.scan == scan.id)
+    if label is not None:
+        query = query.where(COUNTER.c.label == label)
     with database.reading() as connection:
-        rows = connection.execute(select(*columns).where(COUNTER.c.scan == scan.id)).all()
+        rows = connection.execute(query).all()
     return merge_name_lists((CounterKey(*row[:-1]), row[-1]) for row in rows)
 
 
