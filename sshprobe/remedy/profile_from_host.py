@@ -181,7 +181,7 @@ def _authentication(observation: Observation) -> list[str]:
     chain = ["# A second factor after the key is invisible: a server lists only the first step of a chain."]
     guessed = [method for method in ("password", "keyboard-interactive") if method in methods]
     remark = (
-        [f"# {' and '.join(guessed)}: passwords can be guessed; most guides want publickey alone"] if guessed else []
+        [f"# {' and '.join(guessed)}: passwords can be guessed; most guides want only publickey"] if guessed else []
     )
     remark = remark or chain
     return ["", "[authentication]", _where(observation), *remark, f"allowed = [{names}]"]

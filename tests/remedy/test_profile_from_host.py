@@ -98,7 +98,7 @@ def test_weak_names_get_a_note_in_the_profile() -> None:
     assert '    "hmac-md5",  # weak, medium: MD5' in lines
     assert '    "aes256-acme@example.com",  # weak, low: an unknown name' in lines
     assert "rsa = 1536  # weak: less than 2048" in lines
-    assert "# password: passwords can be guessed; most guides want publickey alone" in lines
+    assert "# password: passwords can be guessed; most guides want only publickey" in lines
     assert "#   high: host_key.size ssh-rsa: 1536 bits; less than 2048 is weak" in lines
     assert "#   medium: mac.weak hmac-md5: MD5" in lines
     sound = golden_profile(modern())
