@@ -122,11 +122,14 @@ class Fleet:
         except InputError as error:
             return None, error.message
 
-    async def key_changes(self) -> list[KeyChange]:
-        """Return the hosts whose keys changed, with the time of the first scan that saw that; the newest first."""
+    async def key_changes(self) -> list[KeyChange] | None:
+        """Return the hosts whose keys changed, with the time of the first scan that saw that; the newest first.
+
+        None: not known yet. The history of 100,000 hosts takes seconds.
+        """
         index = await self.index()
         newest = index.scans[0].id if index.scans else 0
-        return await self._key_changes.get(newest, self._read_key_changes, PATIENCE) or []
+        return await self._key_changes.get(newest, self._read_key_changes, PATIENCE)
 
     def _read_key_changes(self) -> list[KeyChange]:
         found = sorted(key_changes(self.database).items(), key=lambda each: -each[1])

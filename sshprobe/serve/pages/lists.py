@@ -183,10 +183,11 @@ async def keys_page(request: Request, fleet: Fleet) -> Response:
     changed = await fleet.key_changes()
     rows = [
         (Cell(f"{name}:{port}", f"/hosts/{quote(name, safe=':')}:{port}", "foreign"), Cell(moment(when)))
-        for (name, port), when in changed[:MOST_SHOWN]
+        for (name, port), when in (changed or [])[:MOST_SHOWN]
     ]
     of_changes = (Column("host", "Host", heads=True), Column("changed", "First scan with another key"))
-    more = Listing("Changed host keys", of_changes, rows, "No host key changed.")
+    busy = "The history is being searched for changed keys. Load this page again in a few seconds."
+    more = Listing("Changed host keys", of_changes, rows, busy if changed is None else "No host key changed.")
     return list_page(
         request, fleet, "Host keys", listing, name="keys", number=count(len(shared), "shared key"),
         intro="Keys that several hosts have: one machine with several addresses, or clones of one image."

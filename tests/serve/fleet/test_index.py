@@ -267,3 +267,15 @@ def test_a_cursor_of_a_host_with_another_place_is_refused(tmp_path: Path) -> Non
     by_name = page_of(before, select_hosts(before, {"sort": "host"}), limit=3)
     assert page_of(after, select_hosts(after, {"sort": "host"}), limit=3, cursor=by_name.cursor).hosts
     database.close()
+
+
+async def test_key_changes_that_are_not_known_yet_are_not_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page would say that no key changed, while the history is still being read."""
+    database = history(tmp_path / "history.db", [captured("openssh-9.9p2")])
+    kept = fleet_of(database)
+    await kept.index()
+    monkeypatch.setattr("sshprobe.serve.fleet.holder.PATIENCE", 0.0)
+    assert await kept.key_changes() is None
+    await kept.close()
+    assert await kept.key_changes() == []
+    database.close()
