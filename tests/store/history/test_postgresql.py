@@ -39,6 +39,7 @@ from tests.store.history.test_recorder import (  # noqa: F401 - run here with th
     test_a_scan_without_an_end_is_readable,
     test_every_address_of_a_name_is_kept,
     test_scans_are_found_by_the_beginning_of_their_id,
+    test_the_last_sighting_of_every_host_is_found,
     test_two_scans_at_once_lose_nothing,
 )
 

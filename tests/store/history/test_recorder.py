@@ -23,6 +23,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.store.history.database import Database, open_history
 from sshprobe.store.history.hashing import observation_hash
+from sshprobe.store.history.last_sightings import last_sightings
 from sshprobe.store.history.queries import counts, find_scan, header_of, records, scans, stored_records, trend
 from sshprobe.store.history.recorder import Recorder, RecordResult
 from sshprobe.store.history.tables import OBSERVATION, SCAN, VERDICT
@@ -262,3 +263,22 @@ def test_the_file_belongs_to_its_owner_alone(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}, modes
     assert os.stat(tmp_path / "new").st_mode & 0o077 == 0  # noqa: PTH116 - the mode of the path as written
     database.close()
+
+
+def test_the_last_sighting_of_every_host_is_found(database: Database) -> None:
+    """Of the hosts of older scans too, which are looked up one by one, with the addresses of names."""
+    old, newer = captured("dropbear-2022.83", "192.0.2.1"), captured("openssh-9.9p2", "192.0.2.1")
+    named = [msgspec.structs.replace(old, host="web1", target="web1", address=f"192.0.2.{last}") for last in (8, 9)]
+    store(database, [old, *named], "aa01", header("2026-11-01T12:00:00.000Z"))
+    store(database, [newer], "bb02", header("2026-11-08T12:00:00.000Z"))
+    store(database, [captured("openssh-9.9p2", "192.0.2.3")], "cc03", header("2026-11-15T12:00:00.000Z"))
+    every = scans(database)
+    expected = {
+        ("192.0.2.1", "192.0.2.1", "bb02"),
+        ("192.0.2.3", "192.0.2.3", "cc03"),
+        ("web1", "192.0.2.8", "aa01"),
+        ("web1", "192.0.2.9", "aa01"),
+    }
+    for whole in range(len(every) + 1):
+        found = last_sightings(database, every[:whole], every[whole:])
+        assert {(seen.host.name, seen.address, scan.scan_id) for seen, scan in found} == expected
