@@ -258,11 +258,9 @@ def _judge_other(
         return STRONGER[category].judge(
             severity="low" if strict or closed else "note",
             algorithm=offer.name,
-            message=(
-                "not in the profile's closed list"
-                if closed
-                else "not in the profile, but not weaker than its algorithms"
-            ),
+            message="not in the profile's closed list"
+            if closed
+            else "not in the profile, but not weaker than its names",
             expected=_one_of(rule),
             observed=offer.observed(),
             references=(profile.cite(rule),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -74,4 +75,5 @@ def exported(listing: Listing, form: str, name: str) -> Response | None:
 
 
 def _file(name: str) -> dict[str, str]:
+    name = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)  # names of scans and findings come from a history
     return {"Content-Disposition": f'attachment; filename="sshprobe-{name}"'}

@@ -21,6 +21,7 @@ from sshprobe.serve.http.access import Access
 from sshprobe.serve.http.server import application
 from sshprobe.serve.pages.rendering import VIEWS, error_page
 from sshprobe.serve.pages.routes import routes
+from sshprobe.serve.pages.tables import Listing, exported
 from sshprobe.store.history.database import Database
 from tests.render.formats.html.pages import fleet
 from tests.render.formats.html.test_in_browser import MARKS, hostile
@@ -147,6 +148,12 @@ async def test_no_cell_of_a_file_is_a_formula(tmp_path: Path) -> None:
     database = history(tmp_path / "history.db", [host])
     assert "'=1+1" in (await get(dashboard(database), "/hosts?format=csv")).text
     database.close()
+
+
+def test_the_name_of_a_file_cannot_add_a_header() -> None:
+    answer = exported(Listing("", (), []), "csv", 'x"\r\nSet-Cookie: a=b')
+    assert answer is not None
+    assert answer.headers["content-disposition"] == 'attachment; filename="sshprobe-x___Set-Cookie__a_b.csv"'
 
 
 async def test_a_host_has_everything(app: ASGIApp) -> None:
