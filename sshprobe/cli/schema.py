@@ -1,4 +1,4 @@
-"""`sshprobe schema`: the JSON Schemas of records, changes and notifications."""
+"""`sshprobe schema`: the JSON Schemas of records, changes, notifications and the configuration file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INSTALLED = Path(__file__).parents[1]
 IN_CHECKOUT = Path(__file__).parents[2] / "docs"
 
 
-DOCUMENTS = ("record", "change", "notification")
+DOCUMENTS = ("record", "change", "notification", "config")
 
 
 @click.command()
@@ -20,7 +20,8 @@ def schema(of: str) -> int:
     """Print the JSON Schema of the records.
 
     It describes a line of `--format jsonl` and the document of `--format json`. `sshprobe schema change` describes the
-    document of `sshprobe diff --format json`, `sshprobe schema notification` describes a notification.
+    document of `sshprobe diff --format json`, `sshprobe schema notification` a notification, and `sshprobe schema
+    config` the configuration file.
     Example: sshprobe schema > schema.json
     """
     installed = INSTALLED / f"_{of}.schema.json"

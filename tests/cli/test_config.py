@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from sshprobe.cli import main
@@ -46,6 +50,21 @@ def test_the_example_is_right(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "is right: 2 saved scans, 2 modules." in out
     assert re.search(r"nightly runs next on 20\d\d-\d\d-\d\d 0[01]:30 UTC", out)
+
+
+def test_the_schema_accepts_the_examples_and_knows_every_key(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "config"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    for path in ("docs/examples/sshprobe.toml", "docker/sshprobe.toml"):
+        jsonschema.validate(json.loads(json.dumps(tomllib.loads((ROOT / path).read_text()))), schema)
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"histroy": {}},
+        {"scan": {"a": {"depht": "lists"}}},
+        {"serve": {"token": {"a": {}}}},
+    )
+    for wrong in wrongs:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
 
 
 def test_all_errors_are_shown_with_their_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
