@@ -17,6 +17,7 @@ from starlette.routing import Route
 from sshprobe.model.errors import InputError
 from sshprobe.render.formats.format import ReportContext
 from sshprobe.serve.fleet.holder import Fleet
+from sshprobe.serve.fleet.index import FleetIndex
 from sshprobe.serve.pages.algorithms import algorithm_page, algorithms_page
 from sshprobe.serve.pages.host import host_page
 from sshprobe.serve.pages.hosts import hosts_page
@@ -70,16 +71,16 @@ class _Kept:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._pages: OrderedDict[_Key, tuple[int, float, Response]] = OrderedDict()
+        self._pages: OrderedDict[_Key, tuple[FleetIndex, float, Response]] = OrderedDict()
         self._made: dict[_Key, asyncio.Task[Response]] = {}
 
     async def answer(self, page: PagePart, request: Request) -> Response:
         """Make a page, or return the kept one of the same history. A history that cannot be read is 503."""
         key = str(request.url), request.headers.get("accept", "")
         try:
-            state = id(await self._fleet.index())
+            index = await self._fleet.index()
             found = self._pages.get(key)
-            if found is not None and found[0] == state and found[1] > time.monotonic():
+            if found is not None and found[0] is index and found[1] > time.monotonic():
                 return found[2]
             task = self._made.get(key)
             if task is None:
@@ -90,7 +91,7 @@ class _Kept:
         except InputError as error:
             raise HTTPException(503, f"The history cannot be read: {error}", {"Retry-After": "10"}) from None
         if answer.status_code == 200 and len(answer.body) <= LARGEST_KEPT and self._fleet.failure is None:
-            self._pages[key] = state, time.monotonic() + KEPT_SECONDS, answer
+            self._pages[key] = index, time.monotonic() + KEPT_SECONDS, answer
             self._pages.move_to_end(key)
             if len(self._pages) > MOST_KEPT:
                 self._pages.popitem(last=False)
