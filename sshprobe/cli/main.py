@@ -31,7 +31,7 @@ COMMANDS = {
     "diff": LazyCommand("sshprobe.cli.diff:diff", "Show what changed between two scans."),
     "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show, check or make recommended profiles."),
     "history": LazyCommand("sshprobe.cli.history:history", "Show how a fleet changed over scans with `--history`."),
-    "serve": LazyCommand("sshprobe.cli.serve:serve", "Serve metrics of SSH servers to Prometheus."),
+    "serve": LazyCommand("sshprobe.cli.serve:serve", "Serve a dashboard, an API, and metrics for Prometheus."),
     "config": LazyCommand("sshprobe.cli.config:config", "Check sshprobe.toml, or make a token for `serve`."),
     "explain": LazyCommand("sshprobe.cli.explain:explain", "Explain an algorithm or a finding."),
     "schema": LazyCommand("sshprobe.cli.schema:schema", "Print the JSON Schema of the records."),

@@ -38,7 +38,7 @@ _DEFAULT_PROBES = 20
     "--max-probes", type=WholeNumber(1, 1000), help=f"Run at most N probes at once.  [default: {_DEFAULT_PROBES}]"
 )
 @click.option("--client-id", metavar="STRING", help="Send this identification string to servers.")
-@history_option("Show this history.  [default: the file in the state folder, if there is one]")
+@history_option("Show this history.  [default: the file in the state folder]")
 @config_option
 def serve(
     listen: str | None,
@@ -48,7 +48,7 @@ def serve(
     client_id: str | None,
     history: str | None,
 ) -> int:
-    """Serve a dashboard of a history, and metrics for Prometheus.
+    """Serve a dashboard, an API, and metrics for Prometheus.
 
     The dashboard is at /, its API at /api/v1. /probe?target=HOST probes a host that --allow names. /metrics has
     metrics of this process and of the last scans. With --config it also runs the scheduled scans of the file.
@@ -73,8 +73,6 @@ def serve(
         database = _database(history or configuration.history)
         if database is not None:
             stack.callback(database.close)
-        elif not allowed:
-            note("there is no history and no host may be probed: add --history FILE or --allow NETWORK")
         listener = stack.enter_context(open_listener(host, port, configuration.access))
         own = (f"[{host}]" if ":" in host else host, "localhost", *names, *table.name)
         asyncio.run(
@@ -92,12 +90,13 @@ def serve(
 
 
 def _database(words: str | None) -> Database | None:
-    """Open the history. Without a name it may be missing, and so may the extra `history`."""
+    """Open the history, or create it: the dashboard then says what to do. Without a name it may be unusable."""
     if words is not None:
         return open_database(words, create=True)
     try:
-        return open_database(DEFAULT)
-    except InputError:
+        return open_database(DEFAULT, create=True)
+    except InputError as error:
+        note(f"no dashboard: {error}")
         return None
 
 

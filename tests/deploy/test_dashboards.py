@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
@@ -111,9 +112,10 @@ class serving:
 
     def __init__(self, folder: Path) -> None:
         self._command = [sys.executable, "-m", "sshprobe", "serve", "--config", str(folder / "sshprobe.toml")]
+        self._environment = {**os.environ, "XDG_STATE_HOME": str(folder)}
 
     def __enter__(self) -> str:
-        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE, text=True, env=self._environment)
         assert self._process.stderr is not None
         place = next(line.split("//")[1].strip() for line in self._process.stderr if line.startswith("Listening"))
         body = json.dumps({"saved": "fleet"}).encode()

@@ -64,7 +64,7 @@ def exporting(folder: Path, *options: str) -> Iterator[tuple[Exporter, subproces
     folder.joinpath("sshprobe/config.toml").write_text(CONFIG)
     process = subprocess.Popen(
         [sys.executable, "-m", "sshprobe", "serve", "--listen", "127.0.0.1:0", *options],
-        env={**os.environ, "XDG_CONFIG_HOME": str(folder)},
+        env={**os.environ, "XDG_CONFIG_HOME": str(folder), "XDG_STATE_HOME": str(folder)},
         stderr=subprocess.PIPE,
         text=True,
     )
